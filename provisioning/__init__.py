@@ -1,0 +1,1 @@
+"""The office: roster, decree, keys, cards and terminals."""

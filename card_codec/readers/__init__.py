@@ -1,0 +1,1 @@
+"""The devices that hear a card. Only modules in here import camera, scanner or reader libraries."""

@@ -1,0 +1,37 @@
+"""A refusal: a value, never an exception. What a family meets at the counter instead of goods."""
+
+from dataclasses import dataclass
+
+from card_codec.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a human sentence about a refusal may name; None where it is unknown.
+
+    Attributes:
+        at: when it happened (the earlier redemption), unix seconds.
+        point: name of the service point it happened at, or where to go.
+        terminal: terminal ordinal as printed, ``T001``.
+        redemption: receipt number, ``T001-0017``.
+        day: a date the sentence names (opens, closed, expired), unix seconds.
+        count: a number the sentence names (left, days, quota).
+    """
+
+    at: int | None = None
+    point: str | None = None
+    terminal: str | None = None
+    redemption: str | None = None
+    day: int | None = None
+    count: int | None = None
+
+
+NO_FACTS = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing may be handed over, and why."""
+
+    reason: Reason
+    facts: Facts = NO_FACTS

@@ -1,0 +1,49 @@
+"""Acknowledgements: the province's signed word that it holds a terminal's entries up to a head."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from card_codec.cose import open_sign1, sign1
+from card_codec.errors import CardCodecError
+from card_codec.keys import Signer
+from card_codec.trust import KeyUse, TrustList
+
+from ledger.errors import RecordError
+from ledger.record import U8, U16, U32, Hash, Record, Seconds, pack, unpack
+
+ACKNOWLEDGEMENT_SIZE_MAX = 2048
+
+
+class Acknowledgement(Record):
+    """The province holds every entry of that terminal and epoch up to ``seq``, whose leaf is ``head``."""
+
+    form: Literal["khb-ack-1"]
+    terminal: U16
+    epoch: U8
+    seq: U32
+    head: Hash
+    at: Seconds
+
+
+def write_acknowledgement(acknowledgement: Acknowledgement, signer: Signer) -> bytes:
+    """Signed by the province log key (COSE_Sign1)."""
+    return sign1(pack(acknowledgement), signer)
+
+
+def read_acknowledgement(data: bytes, trust: TrustList) -> Acknowledgement:
+    """Read and check an acknowledgement.
+
+    Raises:
+        RecordError: not signed by a log key of the trust list, or not an acknowledgement.
+    """
+
+    def find_log_key(kid: bytes):  # type: ignore[no-untyped-def]
+        found = trust.find(kid, KeyUse.LOG)
+        return found.key if found else None
+
+    try:
+        payload, _ = open_sign1(data, find_log_key, size_max=ACKNOWLEDGEMENT_SIZE_MAX)
+    except CardCodecError as error:
+        raise RecordError(f"not an acknowledgement of the province: {error.detail}") from error
+    return unpack(payload, Acknowledgement, size_max=ACKNOWLEDGEMENT_SIZE_MAX)

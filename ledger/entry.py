@@ -1,0 +1,222 @@
+"""Journal entries: what a terminal says happened, as hashed and signed bytes.
+
+An entry's body is a canonical CBOR array that names the terminal, its epoch and the entry's place
+in the chain; its leaf hash is the name it goes by everywhere. This module knows no database, so
+that other verifiers can use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import IntEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+from card_codec import canonical
+from card_codec.errors import CardCodecError
+from card_codec.keys import PublicKey, Signer
+
+from ledger.clock import Moment
+from ledger.element import Element, RedemptionId, Right
+from ledger.errors import RecordError
+from ledger.record import U8, U16, U24, U32, U53, Hash, HouseholdId, Record, ShortText
+
+ENTRY_SIZE_MAX = 1024
+LEAF_CONTEXT = b"\x00KHB-JRN-v1\x00"
+HEAD_CONTEXT = b"KHB-HEAD-v1\x00"
+GENESIS_CONTEXT = b"KHB-GENESIS-v1\x00"
+
+
+class Kind(IntEnum):
+    """What an entry records. Numbers are never used again."""
+
+    REDEMPTION = 1
+    PENDING = 2
+    COMMIT = 3
+    VOID = 4
+    HANDOVER = 5
+    REFUSAL = 6
+    LOOK_UP = 7
+    OBSERVED = 8
+    STOCK = 9
+    OPEN = 10
+    CLOSE = 11
+    EXCEPTION = 12
+    COMPLAINT = 13
+    CLOCK = 14
+    SEAL = 15
+
+
+class Presented(IntEnum):
+    """By what the family showed who it is."""
+
+    TEXT = 1
+    PICTURE = 2
+    CHIP = 3
+    LOOK_UP = 4
+
+
+class Basis(IntEnum):
+    """Why this terminal could give: at home, from the away quota, or by exception."""
+
+    HOME = 1
+    AWAY = 2
+    EXCEPTION = 3
+
+
+class Redemption(Record):
+    """A hand-over decided and recorded: the element every road carries."""
+
+    household: HouseholdId
+    issue: U8
+    member: U8
+    programme: U8
+    window: U8
+    quantity: U24
+    paid: U53
+    presented: U8
+    basis: U8
+
+
+class Void(Record):
+    """Takes back a redemption of this same terminal and epoch."""
+
+    seq: U32
+    reason: ShortText
+    second: ShortText
+
+
+class Handover(Record):
+    """The goods of that redemption went over the counter."""
+
+    seq: U32
+
+
+class Refusal(Record):
+    """Not handed over, and why. The text shown is never kept."""
+
+    reason: ShortText
+    household: HouseholdId | None
+    issue: U8
+    member: U8
+    programme: U8
+    window: U8
+    presented: U8
+
+
+class Opened(Record):
+    """The terminal began to serve (first entry of an epoch, or a new day)."""
+
+    point: ShortText
+
+
+Content = Redemption | Void | Handover | Refusal | Opened
+CONTENT: dict[Kind, type[Content]] = {
+    Kind.REDEMPTION: Redemption,
+    Kind.VOID: Void,
+    Kind.HANDOVER: Handover,
+    Kind.REFUSAL: Refusal,
+    Kind.OPEN: Opened,
+}
+KIND_OF = {content: kind for kind, content in CONTENT.items()}
+
+
+class Body(Record):
+    """The signed bytes of one entry, as an array."""
+
+    form: Literal[1]
+    terminal: U16
+    epoch: U8
+    seq: U32
+    prev: Hash
+    kind: U8
+    moment: Moment
+    ledger: U32
+    officer: Annotated[str, msgspec.Meta(max_length=12)]
+    content: tuple[Any, ...]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry: its body, the exact bytes, and the leaf hash that names it."""
+
+    body: Body
+    content: Content
+    data: bytes
+    leaf: bytes
+
+    @property
+    def id(self) -> RedemptionId:
+        """(terminal, epoch, seq)."""
+        return RedemptionId(self.body.terminal, self.body.epoch, self.body.seq)
+
+    @property
+    def kind(self) -> Kind:
+        """What the entry records."""
+        return Kind(self.body.kind)
+
+    def element(self) -> Element | None:
+        """The element of the union this entry is, if it is a redemption."""
+        if not isinstance(self.content, Redemption):
+            return None
+        c = self.content
+        right = Right(c.household, c.member, c.programme, c.window)
+        minute = self.body.moment.early // 60
+        return Element(self.id, self.leaf[:8], right, c.quantity, minute)
+
+
+def make_entry(  # noqa: PLR0913 - an entry names everything it binds
+    *,
+    id: RedemptionId,
+    prev: bytes,
+    moment: Moment,
+    ledger: int,
+    officer: str,
+    content: Content,
+) -> Entry:
+    """Make the entry that follows ``prev`` (its leaf hash, 32 bytes)."""
+    items = msgspec.to_builtins(content, builtin_types=(bytes,))
+    body = Body(1, id.terminal, id.epoch, id.seq, prev, KIND_OF[type(content)], moment, ledger,
+                officer, tuple(items))  # fmt: skip
+    data = canonical.encode(msgspec.to_builtins(body, builtin_types=(bytes,)))
+    return Entry(body, content, data, leaf_hash(data))
+
+
+def read_entry(data: bytes) -> Entry:
+    """Read one entry's body strictly.
+
+    Raises:
+        RecordError: not a journal entry this version knows.
+    """
+    try:
+        body = msgspec.convert(canonical.decode(data, size_max=ENTRY_SIZE_MAX), Body)
+        content = msgspec.convert(list(body.content), CONTENT[Kind(body.kind)])
+    except CardCodecError as error:
+        raise RecordError(f"not a journal entry: {error.detail}") from error
+    except (msgspec.ValidationError, ValueError, KeyError) as error:
+        raise RecordError(f"not a journal entry: {error}") from error
+    return Entry(body, content, data, leaf_hash(data))
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """SHA-256 with a context of its own (32 bytes); RFC 6962 leaves begin with 0x00 too."""
+    return hashlib.sha256(LEAF_CONTEXT + data).digest()
+
+
+def genesis(terminal: int, epoch: int, key: PublicKey) -> bytes:
+    """What the first entry of an epoch follows: it binds the chain to one key."""
+    head = terminal.to_bytes(2, "big") + epoch.to_bytes(1, "big") + key.spki
+    return hashlib.sha256(GENESIS_CONTEXT + head).digest()
+
+
+def sign_head(leaf: bytes, signer: Signer) -> bytes:
+    """Sign the newest leaf: it covers all history through ``prev`` (64 bytes)."""
+    return signer.sign(HEAD_CONTEXT + leaf)
+
+
+def check_head(leaf: bytes, signature: bytes, key: PublicKey) -> None:
+    """Check a head signature.
+
+    Raises:
+        CardCodecError: ``bad_signature``.
+    """
+    key.verify(signature, HEAD_CONTEXT + leaf)

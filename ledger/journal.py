@@ -1,0 +1,294 @@
+"""The journal: one terminal's append-only, hash-chained, signed record of what happened.
+
+SQLite in WAL mode with ``synchronous=FULL``: an act that returned is on the disk. Deciding and
+recording are one ``BEGIN IMMEDIATE`` transaction, so two counters on one terminal cannot both see
+the same thing left.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from card_codec.keys import PublicKey, Signer
+
+from ledger.acknowledgement import Acknowledgement
+from ledger.clock import Floor, Moment
+from ledger.element import Element, RedemptionId
+from ledger.entry import (
+    Content,
+    Entry,
+    Handover,
+    Redemption,
+    Void,
+    genesis,
+    make_entry,
+    read_entry,
+    sign_head,
+)
+from ledger.errors import JournalDamagedError, JournalError, NotSavedError
+from ledger.union import Known
+
+BUSY_SECONDS = 10
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA wal_autocheckpoint=100",
+    "PRAGMA journal_size_limit=1048576",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA trusted_schema=OFF",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the chain stands: entries so far, the newest leaf, and its moment."""
+
+    seq: int
+    leaf: bytes
+    moment: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose journal it is."""
+
+    terminal: int
+    epoch: int
+    key: PublicKey
+
+
+class Journal:
+    """One open journal. Use ``act`` to decide and record."""
+
+    def __init__(self, connection: sqlite3.Connection, identity: Identity, path: Path) -> None:
+        self.identity = identity
+        self.path = path
+        self._db = connection
+        self._lock = threading.RLock()
+        self._head: Head | None = None
+
+    @contextmanager
+    def act(self) -> Iterator[Act]:
+        """One decision and its record, all or nothing, durable when it returns.
+
+        Raises:
+            NotSavedError: the disk refused; nothing of the act happened.
+            JournalDamagedError: the database is corrupt.
+        """
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                act = Act(self._db, self.identity, self._read_head())
+                yield act
+                self._db.execute("COMMIT")
+                self._head = act.head
+            except sqlite3.Error as error:
+                raise _translated(error) from error
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+    def known(self) -> Known:
+        """The union as committed (for pages and reports; a decision uses its act)."""
+        return Known(self._db, self.identity.terminal, self.identity.epoch)
+
+    def head(self) -> Head:
+        """The newest committed entry."""
+        with self._lock:
+            return self._read_head()
+
+    def entries(self, start: int = 1, limit: int = 500) -> list[tuple[Entry, bytes]]:
+        """Entries from ``start`` on, each with its head signature."""
+        rows = self._rows(
+            "SELECT body, signature FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?", start, limit
+        )
+        return [(read_entry(body), signature) for body, signature in rows]
+
+    def floor(self, name: str) -> Floor:
+        """The newest signed time under ``office`` or ``online``."""
+        rows = self._rows("SELECT time, boottime, boot_id FROM floor WHERE name = ?", name)
+        return Floor(*rows[0]) if rows else Floor()
+
+    def acknowledged(self) -> Acknowledgement | None:
+        """The province's newest acknowledgement, or None."""
+        rows = self._rows("SELECT seq, head, at FROM acknowledgement ORDER BY seq DESC LIMIT 1")
+        if not rows:
+            return None
+        seq, head, at = rows[0]
+        me = self.identity
+        return Acknowledgement("khb-ack-1", me.terminal, me.epoch, seq, head, at)
+
+    def last_redemption(self) -> tuple[Entry, bool] | None:
+        """The newest redemption that stands, and whether its goods were handed over."""
+        rows = self._rows(
+            "SELECT e.body, h.seq FROM element x JOIN entry e ON e.seq = x.seq"
+            " LEFT JOIN handed_over h ON h.seq = x.seq"
+            " WHERE x.terminal = ? AND x.epoch = ? AND NOT EXISTS (SELECT 1 FROM voided v WHERE"
+            " v.terminal = x.terminal AND v.epoch = x.epoch AND v.seq = x.seq)"
+            " ORDER BY x.seq DESC LIMIT 1",
+            self.identity.terminal,
+            self.identity.epoch,
+        )
+        return (read_entry(rows[0][0]), rows[0][1] is not None) if rows else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _rows(self, sql: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+        with self._lock:
+            try:
+                return self._db.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise _translated(error) from error
+
+    def _read_head(self) -> Head:
+        row = self._db.execute(
+            "SELECT seq, leaf, body FROM entry ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        if row is None:
+            me = self.identity
+            return Head(0, genesis(me.terminal, me.epoch, me.key), None)
+        seq, leaf, body = row
+        if self._head is not None and self._head.leaf == leaf:
+            return self._head
+        return Head(seq, leaf, read_entry(body).body.moment)
+
+
+class Act:
+    """The inside of one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, identity: Identity, head: Head) -> None:
+        self._db = connection
+        self._identity = identity
+        self.head = head
+        self.known = Known(connection, identity.terminal, identity.epoch)
+
+    def append(  # noqa: PLR0913 - an entry names everything it binds
+        self, content: Content, *, moment: Moment, ledger: int, officer: str, signer: Signer
+    ) -> tuple[Entry, bytes]:
+        """Write the next entry and sign the head; returns the entry and the signature."""
+        me = self._identity
+        id = RedemptionId(me.terminal, me.epoch, self.head.seq + 1)
+        entry = make_entry(
+            id=id, prev=self.head.leaf, moment=moment, ledger=ledger, officer=officer,
+            content=content,
+        )  # fmt: skip
+        signature = sign_head(entry.leaf, signer)
+        self._db.execute(
+            "INSERT INTO entry (seq, body, leaf, signature) VALUES (?, ?, ?, ?)",
+            (id.seq, entry.data, entry.leaf, signature),
+        )
+        self._project(entry)
+        self.head = Head(id.seq, entry.leaf, moment)
+        return entry, signature
+
+    def awaiting_handover(self) -> int | None:
+        """Seq of the last redemption whose hand-over is not recorded yet."""
+        me = self._identity
+        row = self._db.execute(
+            "SELECT max(seq) FROM element WHERE terminal = ? AND epoch = ?", (me.terminal, me.epoch)
+        ).fetchone()
+        if row[0] is None:
+            return None
+        done = self._db.execute("SELECT 1 FROM handed_over WHERE seq = ?", (row[0],)).fetchone()
+        return None if done else int(row[0])
+
+    def raise_floor(self, name: str, floor: Floor) -> None:
+        """Keep a newer signed time; an older one is ignored."""
+        self._db.execute(
+            "INSERT INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET time = excluded.time, boottime = excluded.boottime,"
+            " boot_id = excluded.boot_id WHERE excluded.time > floor.time",
+            (name, floor.time, floor.boottime, floor.boot_id),
+        )
+
+    def keep_acknowledgement(self, acknowledgement: Acknowledgement, data: bytes) -> bool:
+        """Keep the province's word if it speaks of this chain; False when it does not."""
+        row = self._db.execute(
+            "SELECT leaf FROM entry WHERE seq = ?", (acknowledgement.seq,)
+        ).fetchone()
+        if row is None or row[0] != acknowledgement.head:
+            return False
+        self._db.execute(
+            "INSERT OR IGNORE INTO acknowledgement (seq, head, at, data) VALUES (?, ?, ?, ?)",
+            (acknowledgement.seq, acknowledgement.head, acknowledgement.at, data),
+        )
+        return True
+
+    def _project(self, entry: Entry) -> None:
+        """Keep the tables that follow from entries in step with them."""
+        content, id = entry.content, entry.id
+        if isinstance(content, Redemption):
+            element = entry.element()
+            if element is not None:
+                self.known.add(element, basis=content.basis)
+        elif isinstance(content, Void):
+            self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
+        elif isinstance(content, Handover):
+            self._db.execute("INSERT OR IGNORE INTO handed_over VALUES (?)", (content.seq,))
+
+
+def create_journal(path: Path, identity: Identity) -> Journal:
+    """Make an empty journal.
+
+    Raises:
+        JournalError: there is a file already; it is left as it is.
+    """
+    if path.exists():
+        raise JournalError(f"{path} exists already; a journal is never overwritten")
+    connection = _connect(path)
+    script = resources.files("ledger").joinpath("schema.sql").read_text(encoding="utf-8")
+    connection.executescript(f"BEGIN IMMEDIATE; {script}")
+    connection.execute(
+        "INSERT INTO identity VALUES (1, ?, ?, ?)",
+        (identity.terminal, identity.epoch, identity.key.spki),
+    )
+    connection.execute("COMMIT")
+    return Journal(connection, identity, path)
+
+
+def open_journal(path: Path) -> Journal:
+    """Open an existing journal and check that its pragmas hold.
+
+    Raises:
+        JournalError: no journal there.
+        JournalDamagedError: not a journal, or not durable.
+    """
+    if not path.is_file():
+        raise JournalError(f"no journal at {path}; enrol the terminal or check the path")
+    try:
+        connection = _connect(path)
+        row = connection.execute("SELECT terminal, epoch, spki FROM identity").fetchone()
+    except sqlite3.Error as error:
+        raise _translated(error) from error
+    if row is None:
+        raise JournalDamagedError(f"{path} names no terminal; run fsck and keep the file")
+    identity = Identity(row[0], row[1], PublicKey.from_spki(row[2]))
+    return Journal(connection, identity, path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+    (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if synchronous != 2 or mode != "wal":
+        raise JournalDamagedError("the journal is not durable (WAL, FULL); do not serve")
+    return connection
+
+
+def _translated(error: sqlite3.Error) -> JournalError:
+    """Every SQLite error becomes one of ours at this seam."""
+    if isinstance(error, sqlite3.OperationalError):
+        return NotSavedError(f"the disk did not take the act ({error}); do not hand over")
+    return JournalDamagedError(f"the journal is damaged ({error}); stop service and run fsck")

@@ -1,0 +1,153 @@
+"""The TUF repository as its writers see it: the office (offline keys) and the province (online).
+
+Only the province's snapshot and timestamp make a state public; the office signs root, decree
+targets and kecamatan roles, and hands the folder over. Every role carries the time it was signed
+under ``x-khb-time``, because TUF itself dates nothing but expiry.
+
+The folder holds ``metadata/`` (``N.role.json``, ``timestamp.json``) and ``targets/``
+(``dir/HASH.name``), as TUF consistent snapshots lay them out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from card_codec.keys import PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from securesystemslib.signer import CryptoSigner, Signer, SSlibKey
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import (
+    Metadata,
+    MetaFile,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
+from tuf.api.serialization import DeserializationError
+from tuf.api.serialization.json import JSONSerializer
+
+from ledger.errors import RightsError
+from ledger.folder import write_whole
+
+TIME_FIELD = "x-khb-time"
+EXPIRES_DAYS = {"root": 730, "snapshot": 60, "timestamp": 60}
+"""Freshness is judged by the policy's ladder; expiry only bounds a freeze."""
+TARGETS_EXPIRES_DAYS = 400
+
+Signed = TypeVar("Signed", Root, Snapshot, Targets, Timestamp)
+
+
+def tuf_signer(key: PrivateKey) -> Signer:
+    """A key of ours as TUF's library wants it."""
+    return CryptoSigner(load_pem_private_key(key.to_pem(), password=None))  # type: ignore[arg-type]
+
+
+def tuf_key(key: PrivateKey) -> SSlibKey:
+    """The public half, for root and delegations."""
+    public = tuf_signer(key).public_key
+    if not isinstance(public, SSlibKey):
+        raise RightsError("this kind of key cannot sign a ledger; use Ed25519")
+    return public
+
+
+class Repository:
+    """One repository folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.metadata = folder / "metadata"
+        self.targets = folder / "targets"
+
+    def versions(self, role: str) -> list[int]:
+        """Versions of a role that lie here, lowest first."""
+        found = self.metadata.glob(f"*.{role}.json")
+        return sorted(int(f.name.split(".", 1)[0]) for f in found if f.name[0].isdecimal())
+
+    def roles(self) -> list[str]:
+        """Every targets role that lies here (``targets`` and the delegated ones)."""
+        names = {f.name.split(".", 1)[1][:-5] for f in self.metadata.glob("*.*.json")}
+        return sorted(names - {"root", "snapshot", "timestamp"})
+
+    def load(self, role: str, kind: type[Signed]) -> Metadata[Signed]:
+        """The newest metadata of a role.
+
+        Raises:
+            RightsError: there is none, or it cannot be read.
+        """
+        versions = self.versions(role)
+        name = "timestamp.json" if role == "timestamp" else f"{(versions or [0])[-1]}.{role}.json"
+        try:
+            return Metadata[kind].from_file(str(self.metadata / name))  # type: ignore[valid-type]
+        except (OSError, DeserializationError, RepositoryError) as error:
+            raise RightsError(f"no readable {role} in {self.metadata}") from error
+
+    def add_target(self, targets: Targets, path: str, data: bytes) -> None:
+        """Lay a file down and name it in a role (not yet signed)."""
+        digest = hashlib.sha256(data).hexdigest()
+        directory, _, name = path.rpartition("/")
+        write_whole(self.targets / directory / f"{digest}.{name}", data)
+        targets.targets[path] = TargetFile.from_data(path, data, ["sha256"])
+
+    def target_bytes(self, targets: Targets, path: str) -> bytes:
+        """A file a role names.
+
+        Raises:
+            RightsError: the role does not name it, or it does not lie here.
+        """
+        try:
+            digest = targets.targets[path].hashes["sha256"]
+            directory, _, name = path.rpartition("/")
+            return (self.targets / directory / f"{digest}.{name}").read_bytes()
+        except (KeyError, OSError) as error:
+            raise RightsError(f"the repository does not hold {path}") from error
+
+    def sign(self, signed: Signed, role: str, *, signers: Sequence[Signer], now: int) -> None:
+        """Sign a role as its next version and write it.
+
+        Args:
+            signed: the content; its version, expiry and time are set here.
+            role: name of the role.
+            signers: as many as the threshold asks for.
+            now: Unix seconds.
+        """
+        signed.version = (self.versions(role) or [0])[-1] + 1
+        if isinstance(signed, Timestamp):
+            signed.version = self._timestamp_version() + 1
+        days = EXPIRES_DAYS.get(role, TARGETS_EXPIRES_DAYS)
+        signed.expires = datetime.fromtimestamp(now, UTC).replace(microsecond=0) + timedelta(
+            days=days
+        )
+        signed.unrecognized_fields[TIME_FIELD] = now
+        metadata = Metadata(signed)
+        for signer in signers:
+            metadata.sign(signer, append=True)
+        data = metadata.to_bytes(JSONSerializer(compact=True))
+        name = "timestamp.json" if role == "timestamp" else f"{signed.version}.{role}.json"
+        write_whole(self.metadata / name, data)
+
+    def publish(self, online: Signer, *, now: int) -> int:
+        """Sign snapshot and timestamp over what lies here; returns the ledger version."""
+        snapshot = Snapshot(
+            meta={f"{role}.json": MetaFile(self.versions(role)[-1]) for role in self.roles()}
+        )
+        self.sign(snapshot, "snapshot", signers=[online], now=now)
+        timestamp = Timestamp(snapshot_meta=MetaFile(snapshot.version))
+        self.sign(timestamp, "timestamp", signers=[online], now=now)
+        return snapshot.version
+
+    def _timestamp_version(self) -> int:
+        if not (self.metadata / "timestamp.json").exists():
+            return 0
+        return self.load("timestamp", Timestamp).signed.version
+
+
+def signed_time(signed: Root | Snapshot | Targets | Timestamp) -> int:
+    """When a role says it was signed (Unix seconds); 0 when it does not say."""
+    value = signed.unrecognized_fields.get(TIME_FIELD, 0)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,77 @@
+-- journal.db: what was given. Entries are the truth; elements are the union as known here.
+
+CREATE TABLE identity (
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    terminal INTEGER NOT NULL,
+    epoch    INTEGER NOT NULL,
+    spki     BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE entry (
+    seq       INTEGER PRIMARY KEY,
+    body      BLOB NOT NULL,
+    leaf      BLOB NOT NULL CHECK (length(leaf) = 32),
+    signature BLOB NOT NULL CHECK (length(signature) = 64)
+) STRICT;
+
+-- One redemption, by whichever road it came. The primary key IS the union.
+CREATE TABLE element (
+    terminal  INTEGER NOT NULL,
+    epoch     INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
+    leaf      BLOB    NOT NULL CHECK (length(leaf) = 8),
+    household BLOB    NOT NULL CHECK (length(household) = 8),
+    member    INTEGER NOT NULL,
+    programme INTEGER NOT NULL,
+    window    INTEGER NOT NULL,
+    quantity  INTEGER NOT NULL,
+    minute    INTEGER NOT NULL,
+    basis     INTEGER NOT NULL,  -- 0 when it came from elsewhere
+    PRIMARY KEY (terminal, epoch, seq, leaf)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX element_right ON element (household, programme, window, member);
+CREATE INDEX element_away ON element (household) WHERE basis = 2;
+
+-- A void counts for every element of its id.
+CREATE TABLE voided (
+    terminal INTEGER NOT NULL,
+    epoch    INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    PRIMARY KEY (terminal, epoch, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE handed_over (seq INTEGER PRIMARY KEY) STRICT;
+
+-- Usage segments taken in, so that none is taken in twice and the next is known.
+CREATE TABLE segment (
+    kecamatan TEXT    NOT NULL,
+    number    INTEGER NOT NULL,
+    PRIMARY KEY (kecamatan, number)
+) STRICT, WITHOUT ROWID;
+
+-- The newest signed times, and when on this machine they were learned.
+CREATE TABLE floor (
+    name     TEXT PRIMARY KEY,
+    time     INTEGER NOT NULL,
+    boottime INTEGER NOT NULL,
+    boot_id  BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE acknowledgement (
+    seq  INTEGER PRIMARY KEY,
+    head BLOB    NOT NULL,
+    at   INTEGER NOT NULL,
+    data BLOB    NOT NULL
+) STRICT;
+
+CREATE TRIGGER entry_never_updated BEFORE UPDATE ON entry
+BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
+CREATE TRIGGER entry_never_deleted BEFORE DELETE ON entry
+BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END;
+CREATE TRIGGER element_never_updated BEFORE UPDATE ON element
+BEGIN SELECT RAISE(ABORT, 'an element is never changed'); END;
+CREATE TRIGGER element_never_deleted BEFORE DELETE ON element
+BEGIN SELECT RAISE(ABORT, 'an element is never deleted'); END;
+CREATE TRIGGER voided_never_deleted BEFORE DELETE ON voided
+BEGIN SELECT RAISE(ABORT, 'a void is never deleted'); END;

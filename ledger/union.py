@@ -1,0 +1,90 @@
+"""The union: which elements of a right are known here, and what they add up to."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from ledger.element import Element, RedemptionId, Right
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is known to be taken of a right, voids taken out.
+
+    Attributes:
+        total: sum over the union, in units of the programme.
+        latest: the newest element, to say when and where; None when nothing was taken.
+    """
+
+    total: int
+    latest: Element | None
+
+
+class Known:
+    """The elements known here, by any road."""
+
+    def __init__(self, connection: sqlite3.Connection, terminal: int, epoch: int) -> None:
+        self._db = connection
+        self._terminal = terminal
+        self._epoch = epoch
+
+    def taken(self, right: Right) -> Taken:
+        """Sum the union of every element of that right."""
+        elements = self.elements(right)
+        latest = max(elements, key=lambda e: (e.minute, e.id), default=None)
+        return Taken(sum(e.quantity for e in elements), latest)
+
+    def elements(self, right: Right) -> list[Element]:
+        """Every element of that right that stands."""
+        rows = self._db.execute(
+            "SELECT terminal, epoch, seq, leaf, quantity, minute FROM element e"
+            " WHERE household = ? AND programme = ? AND window = ? AND member = ?"
+            " AND NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = e.terminal"
+            " AND v.epoch = e.epoch AND v.seq = e.seq)",
+            (right.household, right.programme, right.window, right.member),
+        ).fetchall()
+        return [
+            Element(RedemptionId(terminal, epoch, seq), leaf, right, quantity, minute)
+            for terminal, epoch, seq, leaf, quantity, minute in rows
+        ]
+
+    def away_elements(self) -> list[Element]:
+        """What this terminal gave away from home, voids taken out."""
+        rows = self._db.execute(
+            "SELECT terminal, epoch, seq, leaf, household, member, programme, window, quantity,"
+            " minute FROM element e WHERE basis = 2 AND NOT EXISTS (SELECT 1 FROM voided v"
+            " WHERE v.terminal = e.terminal AND v.epoch = e.epoch AND v.seq = e.seq)"
+        ).fetchall()
+        return [
+            Element(RedemptionId(t, ep, s), leaf, Right(h, m, p, w), q, minute)
+            for t, ep, s, leaf, h, m, p, w, q, minute in rows
+        ]
+
+    def add(self, element: Element, *, basis: int = 0) -> bool:
+        """Join an element to the union; False when it was known already."""
+        id, right = element.id, element.right
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO element VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (id.terminal, id.epoch, id.seq, element.leaf, right.household, right.member,
+             right.programme, right.window, element.quantity, element.minute, basis),
+        )  # fmt: skip
+        return cursor.rowcount == 1
+
+    def void(self, id: RedemptionId) -> None:
+        """Take an element out; the caller has checked whose signature says so."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO voided VALUES (?, ?, ?)", (id.terminal, id.epoch, id.seq)
+        )
+
+    def take_segment(self, kecamatan: str, number: int, elements: tuple[Element, ...]) -> int:
+        """Join a usage segment; returns how many elements were new."""
+        self._db.execute("INSERT OR IGNORE INTO segment VALUES (?, ?)", (kecamatan, number))
+        return sum(self.add(element) for element in elements)
+
+    def next_segment(self, kecamatan: str) -> int:
+        """The number of the first usage segment not taken in yet."""
+        row = self._db.execute(
+            "SELECT coalesce(max(number), 0) + 1 FROM segment WHERE kecamatan = ?", (kecamatan,)
+        ).fetchone()
+        return int(row[0])

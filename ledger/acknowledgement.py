@@ -15,7 +15,7 @@ from ledger.record import U8, U16, U32, Hash, Record, Seconds, pack, unpack
 ACKNOWLEDGEMENT_SIZE_MAX = 2048
 
 
-class Acknowledgement(Record):
+class Acknowledgement(Record, frozen=True):
     """The province holds every entry of that terminal and epoch up to ``seq``, whose leaf is ``head``."""
 
     form: Literal["khb-ack-1"]

@@ -65,7 +65,7 @@ class Floor:
         return self.time + (reading.boottime - self.boottime if same else 0)
 
 
-class Moment(Record):
+class Moment(Record, frozen=True):
     """The time as an entry carries it: readings, floors and what follows from them."""
 
     wall: Seconds

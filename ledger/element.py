@@ -74,7 +74,7 @@ class Element:
     counter: int = 0
 
 
-class UsageFile(Record):
+class UsageFile(Record, frozen=True):
     """A numbered, unchanging segment of usage of one kecamatan, in columns."""
 
     form: Literal["khb-usage-1"]

@@ -64,7 +64,7 @@ class Basis(IntEnum):
     EXCEPTION = 3
 
 
-class Redemption(Record):
+class Redemption(Record, frozen=True):
     """A hand-over decided and recorded: the element every road carries."""
 
     household: HouseholdId
@@ -78,7 +78,7 @@ class Redemption(Record):
     basis: U8
 
 
-class Void(Record):
+class Void(Record, frozen=True):
     """Takes back a redemption of this same terminal and epoch."""
 
     seq: U32
@@ -86,13 +86,13 @@ class Void(Record):
     second: ShortText
 
 
-class Handover(Record):
+class Handover(Record, frozen=True):
     """The goods of that redemption went over the counter."""
 
     seq: U32
 
 
-class Refusal(Record):
+class Refusal(Record, frozen=True):
     """Not handed over, and why. The text shown is never kept."""
 
     reason: ShortText
@@ -100,11 +100,10 @@ class Refusal(Record):
     issue: U8
     member: U8
     programme: U8
-    window: U8
     presented: U8
 
 
-class Opened(Record):
+class Opened(Record, frozen=True):
     """The terminal began to serve (first entry of an epoch, or a new day)."""
 
     point: ShortText
@@ -121,7 +120,7 @@ CONTENT: dict[Kind, type[Content]] = {
 KIND_OF = {content: kind for kind, content in CONTENT.items()}
 
 
-class Body(Record):
+class Body(Record, frozen=True):
     """The signed bytes of one entry, as an array."""
 
     form: Literal[1]

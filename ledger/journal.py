@@ -24,6 +24,7 @@ from ledger.entry import (
     Content,
     Entry,
     Handover,
+    Kind,
     Redemption,
     Void,
     genesis,
@@ -137,6 +138,13 @@ class Journal:
         )
         return (read_entry(rows[0][0]), rows[0][1] is not None) if rows else None
 
+    def count(self, kind: Kind, *, since: int) -> int:
+        """How many entries of a kind were written at or after ``since`` (Unix seconds)."""
+        rows = self._rows(
+            "SELECT count(*) FROM entry WHERE kind = ? AND early >= ?", int(kind), since
+        )
+        return int(rows[0][0])
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
@@ -182,23 +190,23 @@ class Act:
         )  # fmt: skip
         signature = sign_head(entry.leaf, signer)
         self._db.execute(
-            "INSERT INTO entry (seq, body, leaf, signature) VALUES (?, ?, ?, ?)",
-            (id.seq, entry.data, entry.leaf, signature),
+            "INSERT INTO entry (seq, kind, early, body, leaf, signature) VALUES (?, ?, ?, ?, ?, ?)",
+            (id.seq, entry.body.kind, moment.early, entry.data, entry.leaf, signature),
         )
         self._project(entry)
         self.head = Head(id.seq, entry.leaf, moment)
         return entry, signature
 
-    def awaiting_handover(self) -> int | None:
-        """Seq of the last redemption whose hand-over is not recorded yet."""
+    def awaiting_handover(self, since: int) -> int | None:
+        """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
         me = self._identity
-        row = self._db.execute(
+        (newest,) = self._db.execute(
             "SELECT max(seq) FROM element WHERE terminal = ? AND epoch = ?", (me.terminal, me.epoch)
         ).fetchone()
-        if row[0] is None:
+        if newest is None or newest <= since:
             return None
-        done = self._db.execute("SELECT 1 FROM handed_over WHERE seq = ?", (row[0],)).fetchone()
-        return None if done else int(row[0])
+        done = self._db.execute("SELECT 1 FROM handed_over WHERE seq = ?", (newest,)).fetchone()
+        return None if done else int(newest)
 
     def raise_floor(self, name: str, floor: Floor) -> None:
         """Keep a newer signed time; an older one is ignored."""

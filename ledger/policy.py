@@ -45,14 +45,14 @@ class Limit(StrEnum):
     STATUS = "status"
 
 
-class Words(Record):
+class Words(Record, frozen=True):
     """One text in the two languages of the screens."""
 
     id: ShortText
     en: ShortText
 
 
-class Window(Record):
+class Window(Record, frozen=True):
     """A named time in which a right may be taken: from ``opens`` until after ``closes``."""
 
     number: U8
@@ -61,7 +61,7 @@ class Window(Record):
     closes: Seconds
 
 
-class Programme(Record):
+class Programme(Record, frozen=True):
     """One aid programme of the decree.
 
     Attributes:
@@ -89,14 +89,14 @@ class Programme(Record):
         return next((w for w in self.windows if w.number == number), None)
 
 
-class ClassQuantity(Record):
+class ClassQuantity(Record, frozen=True):
     """What one class of household has by one programme, in each window."""
 
     programme: U8
     quantity: U24
 
 
-class HouseholdClass(Record):
+class HouseholdClass(Record, frozen=True):
     """A class of household and its household rights."""
 
     number: U8
@@ -107,7 +107,7 @@ class HouseholdClass(Record):
         return next((q.quantity for q in self.quantities if q.programme == programme), 0)
 
 
-class Place(Record):
+class Place(Record, frozen=True):
     """A desa or kelurahan, and the terminal that is home to it."""
 
     desa: Desa
@@ -115,7 +115,7 @@ class Place(Record):
     home: U16
 
 
-class HomeException(Record):
+class HomeException(Record, frozen=True):
     """Another home terminal for one programme in one desa."""
 
     desa: Desa
@@ -123,7 +123,7 @@ class HomeException(Record):
     home: U16
 
 
-class FreshnessStep(Record):
+class FreshnessStep(Record, frozen=True):
     """One step of the ladder: up to ``days`` old, this much may still be given.
 
     Attributes:
@@ -135,7 +135,7 @@ class FreshnessStep(Record):
     away_percent: U8
 
 
-class Policy(Record):
+class Policy(Record, frozen=True):
     """Everything the decree fixes for a period.
 
     Attributes:

@@ -52,11 +52,13 @@ class Household:
 
     Attributes:
         row: what the decree lists.
+        place: name of its desa.
         kecamatan: whose rights file it stands in.
         office_time: newest offline signature over that kecamatan.
     """
 
     row: HouseholdRow
+    place: str
     kecamatan: str
     ordinal: int
     count: int
@@ -98,6 +100,8 @@ class Rights:
         except (sqlite3.Error, KeyError, msgspec.MsgspecError) as error:
             raise RightsError(f"the installed ledger is damaged ({error}); sync again") from error
         self._homes = {p.desa: p.home for p in self.policy.places}
+        self._place_names = {p.desa: p.name for p in self.policy.places}
+        self._points = {t.ordinal: t.point for t in self.roll.terminals}
         self._home_exceptions = {
             (e.desa, e.programme): e.home for e in self.policy.home_exceptions
         }
@@ -120,7 +124,8 @@ class Rights:
             id, self._desa[desa], issue, class_number, flags, tuple(MemberRight(*m) for m in members)
         )
         status = self._status_of(base)
-        return Household(listed, kecamatan, ordinal, count, office_time, status)
+        place = self._place_names.get(listed.desa, listed.desa)
+        return Household(listed, place, kecamatan, ordinal, count, office_time, status)
 
     def quantity(self, household: Household, right: Right) -> int | None:
         """What the right holds in its window; None when the household has no such right."""
@@ -151,6 +156,10 @@ class Rights:
         desa = household.row.desa
         exception = self._home_exceptions.get((desa, programme.number))
         return exception if exception is not None else self._homes.get(desa)
+
+    def point(self, terminal: int) -> str | None:
+        """The service point of a terminal, by its ordinal."""
+        return self._points.get(terminal)
 
     def age(self, household: Household, late: int) -> int:
         """Age of the rights over this household, in seconds (DESIGN: the larger of two)."""

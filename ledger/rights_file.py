@@ -54,7 +54,7 @@ class HouseholdRow:
     members: tuple[MemberRight, ...] = ()
 
 
-class RightsBase(Record):
+class RightsBase(Record, frozen=True):
     """The signed file, in columns (n households, m rights of persons)."""
 
     form: Literal["khb-base-1"]
@@ -155,7 +155,7 @@ def state_root(base: RightsBase) -> bytes:
     return hashlib.sha256(pack(base)).digest()
 
 
-class StatusFile(Record):
+class StatusFile(Record, frozen=True):
     """Blocked cards of one kecamatan: a Token Status List over one base.
 
     The index of a card is ``(issue − 1) × n + ordinal``, so it belongs to household and issue

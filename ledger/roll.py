@@ -13,7 +13,7 @@ from ledger.record import U8, U16, U32, Kecamatan, Record, Seconds, ShortText, p
 ROLL_SIZE_MAX = 4 * 1024 * 1024
 
 
-class Terminal(Record):
+class Terminal(Record, frozen=True):
     """One enrolled terminal.
 
     Attributes:
@@ -38,7 +38,7 @@ class Terminal(Record):
     shut_out: Seconds | None
 
 
-class Roll(Record):
+class Roll(Record, frozen=True):
     """Every terminal of the province."""
 
     form: Literal["khb-roll-1"]

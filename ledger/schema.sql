@@ -9,6 +9,8 @@ CREATE TABLE identity (
 
 CREATE TABLE entry (
     seq       INTEGER PRIMARY KEY,
+    kind      INTEGER NOT NULL,
+    early     INTEGER NOT NULL,
     body      BLOB NOT NULL,
     leaf      BLOB NOT NULL CHECK (length(leaf) = 32),
     signature BLOB NOT NULL CHECK (length(signature) = 64)

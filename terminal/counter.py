@@ -1,0 +1,229 @@
+"""A counter: one terminal's folder opened for serving. Pages and commands talk to it alone."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from ledger.clock import Clock, SystemClock
+from ledger.entry import Kind, Presented
+from ledger.errors import RightsError
+from ledger.folder import TerminalFolder
+from ledger.install import Installed, now_here, take_in_box
+from ledger.journal import Journal, open_journal
+from ledger.policy import DAY, Programme, Scope
+from ledger.rights import Rights
+from terminal import decision
+from terminal.decision import Approved, ChooseMember, Verdict
+from terminal.errors import WrongRequestError
+from terminal.redeem import Desk, Presentation, Redeemed, away_served, look, redeem
+
+WIB = 7 * 3600
+"""Waktu Indonesia Barat, seconds ahead of UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an officer asks for: a programme by its id, a person, a quantity."""
+
+    programme: str
+    member: int | None = None
+    quantity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The newest redemption that stands."""
+
+    number: str
+    at: int
+    handed_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CounterState:
+    """What the counter's screen says beside the verdict.
+
+    Attributes:
+        waiting: entries the province has not acknowledged.
+        ledger_time: when the installed ledger was signed online, Unix seconds.
+        head: leaf hash of the newest entry (hex).
+        away_left: households that may still be served away; None without a ledger.
+        twice_rupiah: worth of what was given away and no other terminal can know yet.
+        asks_handover: the last redemption was made before a restart; was it handed over?
+        problem: why what was brought last was not installed.
+    """
+
+    served_today: int
+    refused_today: int
+    waiting: int
+    ledger_version: int | None
+    ledger_time: int | None
+    age_days: int | None
+    last: Last | None
+    head: str
+    seq: int
+    away_left: int | None
+    twice_rupiah: int
+    clock_wrong: bool
+    at: int
+    asks_handover: bool
+    problem: str | None
+
+
+class Counter:
+    """One open terminal. Safe to call from several threads."""
+
+    def __init__(
+        self, folder: TerminalFolder, journal: Journal, clock: Clock, *, serving: bool = False
+    ) -> None:
+        self.folder = folder
+        self._lock = threading.RLock()
+        self._problem: str | None = None
+        self._desk = Desk(
+            journal=journal,
+            rights=None,
+            signer=folder.signer(),
+            clock=clock,
+            officer=folder.config.officer,
+            away_quota=0,
+            handover_since=journal.head().seq if serving else 0,
+        )
+        self._open_rights()
+
+    def take_in_box(self) -> Installed:
+        """Verify and install what was brought, and serve by it from now on."""
+        with self._lock:
+            desk = self._desk
+            installed = take_in_box(self.folder, desk.journal, desk.clock.read())
+            self._problem = installed.problem
+            if installed.changed:
+                self._open_rights()
+            return installed
+
+    def programmes(self) -> tuple[Programme, ...]:
+        """Programmes the policy names; none before a ledger is installed."""
+        rights = self._desk.rights
+        return rights.policy.programmes if rights else ()
+
+    def programme(self, name: str) -> Programme:
+        """A programme by its id.
+
+        Raises:
+            WrongRequestError: the policy names no such programme.
+        """
+        for programme in self.programmes():
+            if programme.id == name:
+                return programme
+        known = ", ".join(p.id for p in self.programmes()) or "none: no ledger is installed"
+        raise WrongRequestError(f"no programme {name!r} in the policy; it names {known}")
+
+    def look(self, presentation: Presentation, request: Request) -> Verdict:
+        """Judge without giving; a refusal is recorded."""
+        with self._lock:
+            return look(self._desk, presentation, self._checked(request))
+
+    def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
+        """Give or refuse; recorded and durable when this returns."""
+        with self._lock:
+            return redeem(self._desk, presentation, self._checked(request))
+
+    def state(self) -> CounterState:
+        """What the screen says now."""
+        with self._lock:
+            return self._state()
+
+    def close(self) -> None:
+        """Close the files."""
+        with self._lock:
+            self._desk.journal.close()
+            if self._desk.rights:
+                self._desk.rights.close()
+
+    def _checked(self, request: Request) -> decision.Request:
+        programme = self.programme(request.programme)
+        if request.member is not None and programme.scope is Scope.HOUSEHOLD:
+            raise WrongRequestError(f"{programme.id} is for the whole household; leave out member")
+        if request.member is not None and not 1 <= request.member <= 255:
+            raise WrongRequestError("a member is a number from 1 to 255")
+        if request.quantity is not None and not 1 <= request.quantity < 2**24:
+            raise WrongRequestError("a quantity is a whole number from 1 on")
+        return decision.Request(programme, request.member, request.quantity)
+
+    def _open_rights(self) -> None:
+        desk = self._desk
+        try:
+            rights = Rights(self.folder.rights)
+        except RightsError as error:
+            self._problem = self._problem or str(error)
+            return
+        if desk.rights is not None:
+            desk.rights.close()
+        me = rights.roll.terminal(self.folder.config.ordinal, self.folder.config.epoch)
+        self._desk = replace(desk, rights=rights, away_quota=me.away_households if me else 0)
+
+    def _state(self) -> CounterState:
+        desk = self._desk
+        journal, rights = desk.journal, desk.rights
+        moment = now_here(self.folder, journal, desk.clock.read())
+        today = (moment.early + WIB) // DAY * DAY - WIB
+        head, acknowledged = journal.head(), journal.acknowledged()
+        known_to_all = acknowledged.seq if acknowledged else 0
+        last = journal.last_redemption()
+        away_left = None
+        if rights is not None:
+            away_left = desk.away_quota - len(away_served(rights, journal.known(), moment))
+        return CounterState(
+            served_today=journal.count(Kind.REDEMPTION, since=today),
+            refused_today=journal.count(Kind.REFUSAL, since=today),
+            waiting=head.seq - known_to_all,
+            ledger_version=rights.versions.ledger if rights else None,
+            ledger_time=rights.versions.timestamp_time if rights else None,
+            age_days=max(0, moment.late - rights.versions.timestamp_time) // DAY if rights else None,
+            last=Last(last[0].id.number(), last[0].body.moment.early, last[1]) if last else None,
+            head=head.leaf.hex() if head.seq else "",
+            seq=head.seq,
+            away_left=away_left,
+            twice_rupiah=self._twice(known_to_all),
+            clock_wrong=moment.clock_wrong,
+            at=moment.early,
+            asks_handover=bool(last and not last[1] and last[0].body.seq <= desk.handover_since),
+            problem=self._problem,
+        )
+
+    def _twice(self, known_to_all: int) -> int:
+        """Worth of what was given away from home and no other terminal can know of yet."""
+        rights = self._desk.rights
+        if rights is None:
+            return 0
+        worth = {p.number: p.worth for p in rights.policy.programmes}
+        return sum(
+            element.quantity * worth.get(element.right.programme, 0)
+            for element in self._desk.journal.known().away_elements()
+            if element.id.seq > known_to_all
+        )
+
+
+def open_counter(
+    folder: TerminalFolder, *, clock: Clock | None = None, serving: bool = False
+) -> Counter:
+    """Open a terminal's folder for serving.
+
+    Raises:
+        LedgerError: the folder, the key or the journal cannot be used.
+    """
+    journal = open_journal(folder.journal)
+    return Counter(folder, journal, clock or SystemClock(), serving=serving)
+
+
+__all__ = [
+    "Approved",
+    "ChooseMember",
+    "Counter",
+    "CounterState",
+    "Presentation",
+    "Presented",
+    "Redeemed",
+    "Request",
+    "open_counter",
+]

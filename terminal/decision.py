@@ -1,0 +1,267 @@
+"""The rules of the counter. Pure: no clock, no disk, no device; everything is an argument.
+
+The first of these that holds is the reason of a refusal: what kind of card it is, whether the
+card still counts, whether a right stands here, whether anything is left, the place, and the age
+of the ledger. (Unreadable, malformed and badly signed presentations never come this far.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from card_codec.credential import Credential, check_audience, check_dates, check_kind
+from card_codec.reason import Reason
+from card_codec.refusal import Facts, Refused
+
+from ledger.clock import Moment
+from ledger.element import Right
+from ledger.entry import Basis, Presented
+from ledger.policy import FreshnessStep, Limit, Programme, Scope, Window
+from ledger.rights import Household
+from ledger.rights_file import FLAG_CHIP, FLAG_DECEASED, FLAG_MOVED
+from ledger.union import Taken
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the counter was asked to give.
+
+    Attributes:
+        programme: the programme being served.
+        member: number of the person, None when none was chosen.
+        quantity: units asked for, None for all that is left.
+    """
+
+    programme: Programme
+    member: int | None = None
+    quantity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What this terminal knows that a decision needs, all as of one transaction.
+
+    Attributes:
+        household: the ledger's row, None when it has none here.
+        blocked: the status bit of this card is set.
+        members: persons of the household with a right by this programme.
+        quantity_of: what a right holds in its window; None when there is no such right.
+        taken_of: what the union says is taken of a right.
+        home: ordinal of the home terminal of household and programme.
+        me: ordinal of this terminal.
+        away_quota: households this terminal may serve away.
+        away_served: households it has served away in windows still open.
+        freshness: the step of the ladder that holds at the ledger's age; None when too old.
+        moment: the time.
+        point_of: the service point of a terminal's ordinal, for the words of a refusal.
+    """
+
+    household: Household | None
+    blocked: bool
+    members: tuple[int, ...]
+    quantity_of: Callable[[Right], int | None]
+    taken_of: Callable[[Right], Taken]
+    home: int | None
+    me: int
+    away_quota: int
+    away_served: frozenset[bytes]
+    freshness: FreshnessStep | None
+    moment: Moment
+    point_of: Callable[[int], str | None]
+    audience: str
+    training: bool = False
+    presented: Presented = Presented.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """May be given now. Nothing is recorded by saying so.
+
+    Attributes:
+        left_before: what was left, None where there is no limit.
+        pays: what the family pays, rupiah.
+        away_left: households that may still be served away after this one; None at home.
+    """
+
+    right: Right
+    programme: Programme
+    window: Window
+    issue: int
+    name: str | None
+    place: str
+    quantity: int
+    left_before: int | None
+    left_after: int | None
+    pays: int
+    basis: Basis
+    away_left: int | None = None
+
+    @property
+    def household(self) -> bytes:
+        """Whose right it is (8 bytes)."""
+        return self.right.household
+
+    @property
+    def member(self) -> int:
+        """The person's number, 0 for a household programme."""
+        return self.right.member
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseMember:
+    """The programme is for one person: the officer chooses whom."""
+
+    programme: Programme
+    name: str | None
+    place: str
+    members: tuple[int, ...]
+
+
+Verdict = Approved | Refused | ChooseMember
+
+
+def decide(credential: Credential, request: Request, here: Here) -> Verdict:
+    """Judge one request by the rules, in their order."""
+    refused = _card(credential, here) or _status(credential, here)
+    if refused:
+        return refused
+    household = here.household
+    if household is None:
+        return Refused(Reason.RIGHT_NOT_HERE)
+    person = request.programme.scope is Scope.PERSON
+    if person and request.member is None and here.members:
+        place = household.place
+        return ChooseMember(request.programme, credential.name, place, here.members)
+    window = _open_window(request.programme, here.moment)
+    if isinstance(window, Refused):
+        return window if _has_right(request, here, household) else Refused(Reason.NOT_ENTITLED)
+    right = _right(request, household, window)
+    owed = here.quantity_of(right)
+    if owed is None:
+        return Refused(Reason.NOT_ENTITLED)
+    grant = _grant(request, owed, here.taken_of(right), here)
+    if isinstance(grant, Refused):
+        return grant
+    basis = _place(household, here)
+    if isinstance(basis, Refused):
+        return basis
+    quantity, left = grant
+    return Approved(
+        right=right,
+        programme=request.programme,
+        window=window,
+        issue=credential.issue,
+        name=credential.name,
+        place=household.place,
+        quantity=quantity,
+        left_before=left,
+        left_after=None if left is None else left - quantity,
+        pays=quantity * request.programme.price,
+        basis=basis,
+        away_left=_away_left(household, here) if basis is Basis.AWAY else None,
+    )
+
+
+def _card(credential: Credential, here: Here) -> Refused | None:
+    """What kind of card it is, and for whom it was made."""
+    return check_kind(credential, training=here.training) or check_audience(
+        credential, (here.audience,)
+    )
+
+
+def _status(credential: Credential, here: Here) -> Refused | None:
+    """Whether this card still counts."""
+    refused = check_dates(credential, early=here.moment.early, late=here.moment.late)
+    if refused or here.household is None:
+        return refused
+    if here.blocked:
+        return Refused(Reason.REVOKED)
+    row = here.household.row
+    if credential.issue < row.issue:
+        return Refused(Reason.REPLACED, Facts(count=row.issue))
+    if row.flags & FLAG_DECEASED:
+        return Refused(Reason.HOUSEHOLD_DECEASED)
+    if row.flags & FLAG_MOVED:
+        return Refused(Reason.HOUSEHOLD_MOVED)
+    return None
+
+
+def _open_window(programme: Programme, moment: Moment) -> Window | Refused:
+    """The window that is open: from early ≥ its opening until late > its close."""
+    windows = sorted(programme.windows, key=lambda w: w.closes)
+    for window in windows:
+        if moment.early >= window.opens and moment.late <= window.closes:
+            return window
+    coming = [w.opens for w in windows if moment.early < w.opens]
+    if coming:
+        return Refused(Reason.WINDOW_NOT_OPEN, Facts(day=min(coming)))
+    return Refused(Reason.WINDOW_CLOSED, Facts(day=windows[-1].closes if windows else None))
+
+
+def _right(request: Request, household: Household, window: Window) -> Right:
+    member = (request.member or 0) if request.programme.scope is Scope.PERSON else 0
+    return Right(household.row.household, member, request.programme.number, window.number)
+
+
+def _has_right(request: Request, here: Here, household: Household) -> bool:
+    """Whether a right by this programme stands here in any window."""
+    return any(
+        here.quantity_of(_right(request, household, window)) is not None
+        for window in request.programme.windows
+    )
+
+
+def _grant(
+    request: Request, owed: int, taken: Taken, here: Here
+) -> tuple[int, int | None] | Refused:
+    """How much may be given, and what was left before."""
+    if request.programme.limit is Limit.STATUS:
+        return request.quantity or 1, None
+    left = owed - taken.total
+    if left <= 0:
+        return Refused(Reason.ALREADY_REDEEMED, _when_and_where(taken, here))
+    quantity = left if request.quantity is None else request.quantity
+    if quantity > left:
+        return Refused(Reason.MORE_THAN_LEFT, Facts(count=left))
+    return quantity, left
+
+
+def _when_and_where(taken: Taken, here: Here) -> Facts:
+    latest = taken.latest
+    if latest is None:
+        return Facts()
+    id = latest.id
+    number = id.number()
+    return Facts(
+        at=latest.minute * 60,
+        point=here.point_of(id.terminal),
+        terminal=number.rpartition("-")[0],
+        redemption=number,
+    )
+
+
+def _place(household: Household, here: Here) -> Basis | Refused:
+    """Home, or away within the quota; then the age of the ledger over either."""
+    if here.presented is not Presented.CHIP and household.row.flags & FLAG_CHIP:
+        return Refused(Reason.USE_CHIP)
+    at_home = here.home == here.me
+    point = here.point_of(here.home) if here.home else None
+    if not at_home and here.away_quota == 0:
+        return Refused(Reason.NOT_SERVED_AWAY, Facts(point=point))
+    if not at_home and _away_left(household, here) < 0:
+        return Refused(Reason.AWAY_QUOTA_USED, Facts(point=point, count=here.away_quota))
+    if here.freshness is None:
+        return Refused(Reason.LEDGER_TOO_OLD)
+    if at_home:
+        return Basis.HOME
+    unused = here.away_quota - here.away_quota * here.freshness.away_percent // 100
+    if _away_left(household, here) < unused:
+        return Refused(Reason.LEDGER_STALE, Facts(point=point))
+    return Basis.AWAY
+
+
+def _away_left(household: Household, here: Here) -> int:
+    """Households that may still be served away once this one is."""
+    served = here.away_served | {household.row.household}
+    return here.away_quota - len(served)

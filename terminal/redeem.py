@@ -1,0 +1,225 @@
+"""The main path: a card is shown, and something is given or refused.
+
+Read it from the top: hear the presentation, decide inside one transaction, record, and only when
+the record is on the disk say so. It never touches a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from card_codec.credential import Credential, VerifiedCredential, hear_text
+from card_codec.keys import Signer
+from card_codec.reason import Reason
+from card_codec.refusal import Refused
+from ledger.clock import Clock, Moment, judge_time
+from ledger.element import Right
+from ledger.entry import Content, Entry, Handover, Presented, Redemption, Refusal
+from ledger.journal import Act, Journal
+from ledger.receipt import write_receipt
+from ledger.rights import Rights
+from ledger.union import Known
+from terminal.decision import Approved, Here, Request, Verdict, decide
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """One showing of a card, not yet believed."""
+
+    text: str
+    presented: Presented = Presented.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """Recorded and durable: now the goods may go over the counter.
+
+    Attributes:
+        number: receipt number.
+        receipt: text of the slip (``KHR1…``).
+        at: Unix seconds.
+    """
+
+    approved: Approved
+    number: str
+    receipt: str
+    at: int
+
+
+@dataclass(slots=True)
+class Desk:
+    """What a counter works with. ``rights`` is None until a ledger is installed.
+
+    Attributes:
+        handover_since: redemptions up to this seq were made before a restart; a person must say
+            whether their goods were handed over.
+    """
+
+    journal: Journal
+    rights: Rights | None
+    signer: Signer
+    clock: Clock
+    officer: str
+    away_quota: int
+    training: bool = False
+    handover_since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One presentation inside its one transaction: what was heard, asked and when."""
+
+    desk: Desk
+    presentation: Presentation
+    request: Request
+    heard: VerifiedCredential | Refused
+    act: Act
+    moment: Moment
+
+
+def redeem(desk: Desk, presentation: Presentation, request: Request) -> Redeemed | Verdict:
+    """Give what was asked for, or refuse it; either is recorded before this returns.
+
+    Raises:
+        NotSavedError: the disk refused; nothing happened and nothing may be handed over.
+        JournalDamagedError: the journal is damaged; service stops.
+    """
+    with _turn(desk, presentation, request) as turn:
+        verdict = judge(turn)
+        if not isinstance(verdict, Approved):
+            _record_refusal(turn, verdict)
+            return verdict
+        entry, signature = _record(turn, _redemption(verdict, presentation))
+    receipt = write_receipt(entry, signature)
+    return Redeemed(verdict, entry.id.number(), receipt, turn.moment.early)
+
+
+def look(desk: Desk, presentation: Presentation, request: Request) -> Verdict:
+    """Judge without giving. A refusal is recorded; an approval waits for the officer.
+
+    Raises:
+        NotSavedError: the disk refused the record of a refusal.
+        JournalDamagedError: the journal is damaged; service stops.
+    """
+    with _turn(desk, presentation, request) as turn:
+        verdict = judge(turn)
+        _record_refusal(turn, verdict)
+    return verdict
+
+
+@contextmanager
+def _turn(desk: Desk, presentation: Presentation, request: Request) -> Iterator[Turn]:
+    """Hear the presentation, then open the one transaction in which it is judged and recorded."""
+    heard = hear(desk, presentation)
+    office, online = desk.journal.floor("office"), desk.journal.floor("online")
+    with desk.journal.act() as act:
+        reading = desk.clock.read()
+        moment = judge_time(reading, office=office, online=online, last=act.head.moment)
+        yield Turn(desk, presentation, request, heard, act, moment)
+
+
+def hear(desk: Desk, presentation: Presentation) -> VerifiedCredential | Refused:
+    """From a text to a credential that was verified, or a refusal."""
+    if desk.rights is None:
+        return Refused(Reason.NO_LEDGER)
+    return hear_text(presentation.text, desk.rights.trust)
+
+
+def judge(turn: Turn) -> Verdict:
+    """Decide on what was heard with what is known in this transaction."""
+    heard, rights = turn.heard, turn.desk.rights
+    if isinstance(heard, Refused):
+        return heard
+    if rights is None:
+        return Refused(Reason.NO_LEDGER)
+    return decide(heard.credential, turn.request, _here(turn, heard.credential, rights))
+
+
+def _here(turn: Turn, credential: Credential, rights: Rights) -> Here:
+    """Gather what is known here about this household and programme."""
+    desk, act, moment = turn.desk, turn.act, turn.moment
+    programme = turn.request.programme
+    household = rights.household(credential.household)
+    age = rights.age(household, moment.late) if household else 0
+
+    def quantity_of(right: Right) -> int | None:
+        return rights.quantity(household, right) if household else None
+
+    return Here(
+        household=household,
+        blocked=household is not None and rights.blocked(household, credential.issue),
+        members=rights.members(household, programme) if household else (),
+        quantity_of=quantity_of,
+        taken_of=act.known.taken,
+        home=rights.home_terminal(household, programme) if household else None,
+        me=desk.journal.identity.terminal,
+        away_quota=desk.away_quota,
+        away_served=away_served(rights, act.known, moment),
+        freshness=rights.policy.freshness_at(age),
+        moment=moment,
+        point_of=rights.point,
+        audience=rights.policy.audience,
+        training=desk.training,
+        presented=turn.presentation.presented,
+    )
+
+
+def away_served(rights: Rights, known: Known, moment: Moment) -> frozenset[bytes]:
+    """Households served away from home in windows that are not over yet."""
+    served = set()
+    for element in known.away_elements():
+        programme = rights.policy.programme_numbered(element.right.programme)
+        window = programme.window(element.right.window) if programme else None
+        if window is not None and moment.early <= window.closes:
+            served.add(element.right.household)
+    return frozenset(served)
+
+
+def _redemption(approved: Approved, presentation: Presentation) -> Redemption:
+    right = approved.right
+    return Redemption(
+        household=right.household,
+        issue=approved.issue,
+        member=right.member,
+        programme=right.programme,
+        window=right.window,
+        quantity=approved.quantity,
+        paid=approved.pays,
+        presented=presentation.presented,
+        basis=approved.basis,
+    )
+
+
+def _record_refusal(turn: Turn, verdict: Verdict) -> None:
+    """Keep that and why nothing was given; never the text that was shown."""
+    if not isinstance(verdict, Refused):
+        return
+    heard, request = turn.heard, turn.request
+    credential = heard.credential if isinstance(heard, VerifiedCredential) else None
+    refusal = Refusal(
+        reason=verdict.reason,
+        household=credential.household if credential else None,
+        issue=credential.issue if credential else 0,
+        member=request.member or 0,
+        programme=request.programme.number,
+        presented=turn.presentation.presented,
+    )
+    _record(turn, refusal)
+
+
+def _record(turn: Turn, content: Content) -> tuple[Entry, bytes]:
+    """Append an entry. The redemption before it is over now: its goods were handed over."""
+    desk, act = turn.desk, turn.act
+    ledger = desk.rights.versions.ledger if desk.rights else 0
+
+    def append(content: Content) -> tuple[Entry, bytes]:
+        return act.append(
+            content, moment=turn.moment, ledger=ledger, officer=desk.officer, signer=desk.signer
+        )
+
+    given = act.awaiting_handover(desk.handover_since)
+    if given is not None:
+        append(Handover(given))
+    return append(content)

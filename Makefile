@@ -33,7 +33,7 @@ test: setup setup-test ## install what the tests need and run all of them
 check: setup ## format, lint, types, import contracts and the fast tests; under a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "check: run make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy
+	@$(BIN)/mypy $(PACKAGES) tests docs $(wildcard bench)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest -q -m "$(FAST)"
 
@@ -52,7 +52,7 @@ format: setup ## rewrite the Python files in the house's format
 
 .PHONY: docs
 docs: setup ## rewrite the pages of docs/ that are made from tables
-	@$(BIN)/python docs/make_reasons.py
+	@$(BIN)/python docs/make_pages.py
 
 .PHONY: lock
 lock: setup ## resolve requirements.lock anew from pyproject.toml

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("card_codec", "ledger", "terminal", "sync_agent", "provisioning")
@@ -95,7 +96,7 @@ def covers(name: str, inner: str) -> bool:
 
 
 @cache
-def project() -> dict[str, dict[str, object]]:
+def project() -> dict[str, Any]:
     """The content of pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -103,8 +104,7 @@ def project() -> dict[str, dict[str, object]]:
 @cache
 def console_scripts() -> dict[str, str]:
     """Command name to the module that holds it."""
-    scripts = project()["project"]["scripts"]
-    assert isinstance(scripts, dict)
+    scripts: dict[str, str] = project()["project"]["scripts"]
     return {command: target.partition(":")[0] for command, target in scripts.items()}
 
 

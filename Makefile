@@ -1,0 +1,110 @@
+# Every target does all of its own set-up first; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# PYTHON=…  the Python that .venv is made with (default: the newest of 3.13, 3.12, 3.11 that is here)
+# VENV=…    a ready environment to use as it is; nothing is installed then
+PYTHON ?=
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGES := card_codec ledger terminal sync_agent provisioning
+FAST := not slow and not browser and not crash and not bench and not network_less and not static
+
+ifneq ($(VENV),.venv)
+export PYTHONPATH := $(CURDIR)
+endif
+
+##@ Use
+.PHONY: run
+run: setup ## the demo: two counters, the province and 12 cards on one page
+	@exec $(BIN)/betang-terminal demo --dir demo-data
+
+.PHONY: setup
+setup: ## Debian packages, then .venv with the locked Python packages and the console scripts
+
+##@ Check
+.PHONY: test
+test: setup setup-test ## install what the tests need and run all of them
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: setup ## format, lint, types, import contracts and the fast tests; under a minute
+	@$(BIN)/ruff format --check --quiet . || { echo "check: run make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy $(PACKAGES) tests docs $(wildcard bench)
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q -m "$(FAST)"
+
+.PHONY: bench
+bench: setup ## the measured aims: a table, and bench/out/main.json
+	@$(BIN)/python -m bench.main
+
+.PHONY: setup-test
+setup-test: setup ## what only the tests need: Chromium
+
+##@ Change
+.PHONY: format
+format: setup ## rewrite the Python files in the house's format
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: docs
+docs: setup ## rewrite the pages of docs/ that are made from tables
+	@$(BIN)/python docs/make_pages.py
+
+.PHONY: lock
+lock: setup ## resolve requirements.lock anew from pyproject.toml
+	@test -x .setup/uv/bin/uv || { $(BIN)/python -m venv .setup/uv && .setup/uv/bin/pip install -q uv; }
+	@.setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-emit-index-url --no-header --extra dev --output-file requirements.lock pyproject.toml
+
+.PHONY: clean
+clean: ## remove all that make has made, the demo's data and .venv too
+	@rm -rf .venv .setup demo-data dist bench/out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+# --- set-up ----------------------------------------------------------------------------------------------------------
+# A stamp carries in its name the hash of all that its step depends on, the folder's own path included (the console
+# scripts hold it), so that a second run only compares names. The first lies in .venv itself: both go together.
+ifeq ($(VENV),.venv)
+digest = $(shell { printf '%s\n' '$(CURDIR)' '$(PYTHON)'; cat $(1); } | sha256sum | cut -c1-20)
+VENV_STAMP := .venv/made-$(call digest,deploy/choose-python)
+LOCK_STAMP := .setup/lock-$(call digest,requirements.lock)
+PROJECT_STAMP := .setup/project-$(call digest,pyproject.toml)
+
+setup: $(PROJECT_STAMP)
+
+setup-test: debian-test
+
+.PHONY: debian-setup debian-test
+debian-test:
+	@deploy/install-system-packages test
+
+debian-setup:
+	@deploy/install-system-packages setup
+
+$(VENV_STAMP): | debian-setup
+	@mkdir -p .setup && rm -rf .venv
+	@python=$$(PYTHON='$(PYTHON)' deploy/choose-python) && \
+	  echo "setup: .venv with $$($$python --version) ($$python)" && $$python -m venv .venv
+	@touch $@
+
+$(LOCK_STAMP): $(VENV_STAMP) | debian-setup
+	@rm -f .setup/lock-*
+	@echo "setup: $$(grep -c == requirements.lock) Python packages from requirements.lock"
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes \
+	  --requirement requirements.lock || { echo "setup: pip failed; put right what it says above and run make again"; exit 1; }
+	@touch $@
+
+$(PROJECT_STAMP): $(LOCK_STAMP)
+	@rm -f .setup/project-*
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
+	@touch $@
+endif

@@ -251,7 +251,7 @@ def _write_claims(credential: Credential) -> bytes:
 
 def _read_claims(payload: bytes) -> Credential:
     claims = take_map(canonical.decode(payload, size_max=SIZE_BYTES_MAX), "the claims")
-    if not _REQUIRED <= claims.keys():
+    if not claims.keys() >= _REQUIRED:
         raise malformed("a claim is missing")
     if not claims.keys() <= _REQUIRED | _OPTIONAL:
         raise malformed("there is a claim this version does not know")

@@ -6,9 +6,8 @@ from typing import Literal
 
 from card_codec.cose import open_sign1, sign1
 from card_codec.errors import CardCodecError
-from card_codec.keys import Signer
+from card_codec.keys import PublicKey, Signer
 from card_codec.trust import KeyUse, TrustList
-
 from ledger.errors import RecordError
 from ledger.record import U8, U16, U32, Hash, Record, Seconds, pack, unpack
 
@@ -16,7 +15,7 @@ ACKNOWLEDGEMENT_SIZE_MAX = 2048
 
 
 class Acknowledgement(Record, frozen=True):
-    """The province holds every entry of that terminal and epoch up to ``seq``, whose leaf is ``head``."""
+    """The province holds every entry of that epoch up to ``seq``, whose leaf is ``head``."""
 
     form: Literal["khb-ack-1"]
     terminal: U16
@@ -38,7 +37,7 @@ def read_acknowledgement(data: bytes, trust: TrustList) -> Acknowledgement:
         RecordError: not signed by a log key of the trust list, or not an acknowledgement.
     """
 
-    def find_log_key(kid: bytes):  # type: ignore[no-untyped-def]
+    def find_log_key(kid: bytes) -> PublicKey | None:
         found = trust.find(kid, KeyUse.LOG)
         return found.key if found else None
 

@@ -82,9 +82,7 @@ class Moment(Record, frozen=True):
         return self.wall + CLOCK_BEHIND < self.early
 
 
-def judge_time(
-    reading: Reading, *, office: Floor, online: Floor, last: Moment | None
-) -> Moment:
+def judge_time(reading: Reading, *, office: Floor, online: Floor, last: Moment | None) -> Moment:
     """Judge what time it is.
 
     Args:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ledger.errors import RecordError
-from ledger.record import Kecamatan, Record, U32, compress, inflate, pack, unpack
+from ledger.record import U32, Kecamatan, Record, compress, inflate, pack, unpack
 
 USAGE_SIZE_MAX = 32 * 1024 * 1024
 

@@ -12,10 +12,10 @@ from enum import IntEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
+
 from card_codec import canonical
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
-
 from ledger.clock import Moment
 from ledger.element import Element, RedemptionId, Right
 from ledger.errors import RecordError
@@ -163,7 +163,7 @@ class Entry(msgspec.Struct, frozen=True):
         return Element(self.id, self.leaf[:8], right, c.quantity, minute)
 
 
-def make_entry(  # noqa: PLR0913 - an entry names everything it binds
+def make_entry(
     *,
     id: RedemptionId,
     prev: bytes,

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
+
 from card_codec.errors import CardCodecError
 from card_codec.keys import PrivateKey
-
 from ledger.errors import FolderError
 from ledger.record import Kecamatan, ShortText
 

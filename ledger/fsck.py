@@ -8,7 +8,6 @@ from pathlib import Path
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
-
 from ledger.entry import Entry, Handover, Redemption, Void, check_head, genesis, read_entry
 from ledger.errors import JournalError, RecordError
 
@@ -75,7 +74,9 @@ class _Check:
         """Every entry follows the one before, names itself, and is signed."""
         terminal, epoch = self.me
         prev = genesis(terminal, epoch, key)
-        rows = self.db.execute("SELECT seq, kind, early, body, leaf, signature FROM entry ORDER BY seq")
+        rows = self.db.execute(
+            "SELECT seq, kind, early, body, leaf, signature FROM entry ORDER BY seq"
+        )
         for expected, (seq, kind, early, data, leaf, signature) in enumerate(rows, 1):
             if seq != expected:
                 self.faults.append(f"entry {expected} is missing; the next one is {seq}")
@@ -103,7 +104,9 @@ class _Check:
 
     def _projections(self) -> None:
         """The tables that follow from entries hold exactly what the entries say."""
-        wanted, voids, given = set(), set(), set()
+        wanted: set[tuple[object, ...]] = set()
+        voids: set[tuple[object, ...]] = set()
+        given: set[tuple[object, ...]] = set()
         for entry in self.entries.values():
             element, content = entry.element(), entry.content
             if element is not None and isinstance(content, Redemption):
@@ -115,9 +118,12 @@ class _Check:
                 voids.add((content.seq,))
             elif isinstance(content, Handover):
                 given.add((content.seq,))
-        columns = "seq, leaf, household, member, programme, window, quantity, minute, basis"
-        self._compare(f"SELECT {columns} FROM element WHERE terminal = ? AND epoch = ?"
-                      " AND basis > 0", wanted, "redemptions")  # fmt: skip
+        self._compare(
+            "SELECT seq, leaf, household, member, programme, window, quantity, minute, basis"
+            " FROM element WHERE terminal = ? AND epoch = ? AND basis > 0",
+            wanted,
+            "redemptions",
+        )
         self._compare("SELECT seq FROM voided WHERE terminal = ? AND epoch = ?", voids, "voids")
         held = set(self.db.execute("SELECT seq FROM handed_over"))
         if held != given:

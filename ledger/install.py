@@ -11,16 +11,15 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+
+from tuf.api.exceptions import DownloadError, RepositoryError
+from tuf.api.metadata import Snapshot, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
+from tuf.ngclient import Updater, UpdaterConfig
 
 from card_codec.errors import CardCodecError
 from card_codec.status import StatusList
 from card_codec.trust import TrustList, decode_trust_list
-from tuf.api.exceptions import DownloadError, RepositoryError
-from tuf.api.metadata import Metadata, Snapshot, Targets, Timestamp
-from tuf.api.serialization import DeserializationError
-from tuf.ngclient import Updater, UpdaterConfig
-
 from ledger.acknowledgement import ACKNOWLEDGEMENT_SIZE_MAX, read_acknowledgement
 from ledger.clock import Floor, Moment, Reading, judge_time
 from ledger.element import Element, read_usage
@@ -29,7 +28,7 @@ from ledger.folder import TerminalFolder, write_whole
 from ledger.in_box import BASE_URL, InBoxFetcher, list_brought, read_brought
 from ledger.journal import Journal
 from ledger.policy import Policy, read_policy
-from ledger.repository import signed_time
+from ledger.repository import Role, read_role, signed_time
 from ledger.rights import BaseToInstall, Rights, Versions, build_rights
 from ledger.rights_file import read_base, read_status, state_root
 from ledger.roll import Roll, read_roll
@@ -40,6 +39,7 @@ TRUST_PATH = "issuers/trust.cbor"
 TIMESTAMP_SIZE_MAX = 16_384
 DELEGATIONS_MAX = 400
 """136 kecamatan, status, usage, people, and room."""
+
 
 @dataclass(frozen=True, slots=True)
 class Installed:
@@ -99,7 +99,7 @@ def installed_version(folder: TerminalFolder) -> int | None:
     return rights.versions.ledger
 
 
-def now_here(folder: TerminalFolder, journal: Journal, reading: Reading) -> Moment:
+def now_here(journal: Journal, reading: Reading) -> Moment:
     """The time as this terminal judges it."""
     last = journal.head().moment
     return judge_time(
@@ -121,20 +121,20 @@ def _seen(folder: TerminalFolder) -> bytes | None:
 
 def _verify(folder: TerminalFolder, journal: Journal, reading: Reading) -> _Brought:
     """Everything wanted from the in-box, verified; nothing is changed but TUF's own state."""
-    moment = now_here(folder, journal, reading)
+    moment = now_here(journal, reading)
     try:
         updater = _updater(folder, moment)
         updater.refresh()
-        policy = read_policy(_target(updater, folder, POLICY_PATH))
-        roll = read_roll(_target(updater, folder, ROLL_PATH))
-        trust = decode_trust_list(_target(updater, folder, TRUST_PATH))
+        policy = read_policy(_target(updater, POLICY_PATH))
+        roll = read_roll(_target(updater, ROLL_PATH))
+        trust = decode_trust_list(_target(updater, TRUST_PATH))
         me = roll.terminal(folder.config.ordinal, folder.config.epoch)
         if me is None:
             raise RightsError("the roll of terminals does not list this terminal; ask the office")
         decree = signed_time(_role(folder, "targets", Targets))
         old = _old_status(folder)
         bases = [_base(updater, folder, kec, decree, old) for kec in me.holds]
-        segments = [s for kec in me.holds for s in _segments(updater, folder, journal, kec)]
+        segments = [s for kec in me.holds for s in _segments(updater, journal, kec)]
     except (RepositoryError, DownloadError, DeserializationError, OSError) as error:
         raise RightsError(f"what was brought is not accepted: {_plain(error)}") from error
     versions = Versions(
@@ -163,9 +163,7 @@ def _updater(folder: TerminalFolder, moment: Moment) -> Updater:
     return updater
 
 
-def _install(
-    folder: TerminalFolder, journal: Journal, brought: _Brought, reading: Reading
-) -> int:
+def _install(folder: TerminalFolder, journal: Journal, brought: _Brought, reading: Reading) -> int:
     new = 0
     with journal.act() as act:
         for kecamatan, number, elements in brought.segments:
@@ -185,17 +183,21 @@ def _install(
 
 
 def _base(
-    updater: Updater, folder: TerminalFolder, kecamatan: str, decree: int, old: dict[bytes, StatusList]
+    updater: Updater,
+    folder: TerminalFolder,
+    kecamatan: str,
+    decree: int,
+    old: dict[bytes, StatusList],
 ) -> BaseToInstall:
     """A kecamatan's rights with its status bits: bits seen once stay (the online key only sets)."""
-    base = read_base(_target(updater, folder, f"rights/{kecamatan}/base.cbor.zst"))
+    base = read_base(_target(updater, f"rights/{kecamatan}/base.cbor.zst"))
     if base.kecamatan != kecamatan:
         raise RightsError(f"the rights of {kecamatan} are those of {base.kecamatan}")
     root = state_root(base)
     status = old.get(root) or StatusList.from_indices(max(base.count, 1), [])
     path = f"status/{kecamatan}.cbor"
     if updater.get_targetinfo(path) is not None:
-        file = read_status(_target(updater, folder, path))
+        file = read_status(_target(updater, path))
         if file.kecamatan != kecamatan:
             raise RightsError(f"the blocked cards of {kecamatan} are those of {file.kecamatan}")
         if file.root == root:
@@ -207,13 +209,13 @@ def _base(
 
 
 def _segments(
-    updater: Updater, folder: TerminalFolder, journal: Journal, kecamatan: str
+    updater: Updater, journal: Journal, kecamatan: str
 ) -> list[tuple[str, int, tuple[Element, ...]]]:
     """Usage segments not taken in yet, in order; the numbers have no gaps."""
     found: list[tuple[str, int, tuple[Element, ...]]] = []
     number = journal.known().next_segment(kecamatan)
     while updater.get_targetinfo(f"usage/{kecamatan}/{number}.cbor.zst") is not None:
-        data = _target(updater, folder, f"usage/{kecamatan}/{number}.cbor.zst")
+        data = _target(updater, f"usage/{kecamatan}/{number}.cbor.zst")
         file, elements = read_usage(data)
         if (file.kecamatan, file.number) != (kecamatan, number):
             raise RightsError(f"usage {number} of {kecamatan} names another segment")
@@ -222,7 +224,7 @@ def _segments(
     return found
 
 
-def _target(updater: Updater, folder: TerminalFolder, path: str) -> bytes:
+def _target(updater: Updater, path: str) -> bytes:
     info = updater.get_targetinfo(path)
     if info is None:
         raise RightsError(f"the ledger does not name {path}; fetch it again")
@@ -230,15 +232,9 @@ def _target(updater: Updater, folder: TerminalFolder, path: str) -> bytes:
     return Path(kept).read_bytes()
 
 
-S = TypeVar("S", Snapshot, Targets, Timestamp)
-
-
-def _role(folder: TerminalFolder, role: str, kind: type[S]) -> S:
-    """Metadata that python-tuf has verified and kept."""
-    path = folder.trusted / f"{role}.json"
-    if not path.exists():
-        raise RightsError(f"the ledger has no role {role}; fetch it again")
-    return Metadata[kind].from_file(str(path)).signed  # type: ignore[valid-type]
+def _role(folder: TerminalFolder, role: str, kind: type[Role]) -> Role:
+    """The content of a role that python-tuf has verified and kept."""
+    return read_role(folder.trusted / f"{role}.json", kind)
 
 
 def _old_status(folder: TerminalFolder) -> dict[bytes, StatusList]:

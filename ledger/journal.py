@@ -16,10 +16,9 @@ from importlib import resources
 from pathlib import Path
 
 from card_codec.keys import PublicKey, Signer
-
 from ledger.acknowledgement import Acknowledgement
 from ledger.clock import Floor, Moment
-from ledger.element import Element, RedemptionId
+from ledger.element import RedemptionId
 from ledger.entry import (
     Content,
     Entry,
@@ -178,7 +177,7 @@ class Act:
         self.head = head
         self.known = Known(connection, identity.terminal, identity.epoch)
 
-    def append(  # noqa: PLR0913 - an entry names everything it binds
+    def append(
         self, content: Content, *, moment: Moment, ledger: int, officer: str, signer: Signer
     ) -> tuple[Entry, bytes]:
         """Write the next entry and sign the head; returns the entry and the signature."""

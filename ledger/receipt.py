@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from card_codec.errors import CardCodecError
 from card_codec.qr.text import read_text, write_text
-from card_codec.refusal import Refused
 from card_codec.reason import Reason
+from card_codec.refusal import Refused
 from card_codec.trust import KeyUse, TrustList
-
 from ledger.entry import Entry, Redemption, check_head, read_entry
 from ledger.errors import RecordError
 

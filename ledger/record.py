@@ -11,9 +11,9 @@ from typing import Annotated, TypeVar
 
 import msgspec
 import zstandard
+
 from card_codec import canonical
 from card_codec.errors import CardCodecError
-
 from ledger.errors import RecordError
 
 U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]

@@ -14,9 +14,10 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
-from card_codec.keys import PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner, Signer, SSlibKey
 from tuf.api.exceptions import RepositoryError
@@ -32,6 +33,7 @@ from tuf.api.metadata import (
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
+from card_codec.keys import PrivateKey
 from ledger.errors import RightsError
 from ledger.folder import write_whole
 
@@ -40,12 +42,15 @@ EXPIRES_DAYS = {"root": 730, "snapshot": 60, "timestamp": 60}
 """Freshness is judged by the policy's ladder; expiry only bounds a freeze."""
 TARGETS_EXPIRES_DAYS = 400
 
-Signed = TypeVar("Signed", Root, Snapshot, Targets, Timestamp)
+Role = TypeVar("Role", bound=Root | Snapshot | Targets | Timestamp)
 
 
 def tuf_signer(key: PrivateKey) -> Signer:
     """A key of ours as TUF's library wants it."""
-    return CryptoSigner(load_pem_private_key(key.to_pem(), password=None))  # type: ignore[arg-type]
+    loaded = load_pem_private_key(key.to_pem(), password=None)
+    if not isinstance(loaded, Ed25519PrivateKey | EllipticCurvePrivateKey):
+        raise RightsError("this kind of key cannot sign a ledger; use Ed25519 or ES256")
+    return CryptoSigner(loaded)
 
 
 def tuf_key(key: PrivateKey) -> SSlibKey:
@@ -74,18 +79,15 @@ class Repository:
         names = {f.name.split(".", 1)[1][:-5] for f in self.metadata.glob("*.*.json")}
         return sorted(names - {"root", "snapshot", "timestamp"})
 
-    def load(self, role: str, kind: type[Signed]) -> Metadata[Signed]:
-        """The newest metadata of a role.
+    def load(self, role: str, kind: type[Role]) -> Role:
+        """The newest content of a role.
 
         Raises:
             RightsError: there is none, or it cannot be read.
         """
         versions = self.versions(role)
         name = "timestamp.json" if role == "timestamp" else f"{(versions or [0])[-1]}.{role}.json"
-        try:
-            return Metadata[kind].from_file(str(self.metadata / name))  # type: ignore[valid-type]
-        except (OSError, DeserializationError, RepositoryError) as error:
-            raise RightsError(f"no readable {role} in {self.metadata}") from error
+        return read_role(self.metadata / name, kind)
 
     def add_target(self, targets: Targets, path: str, data: bytes) -> None:
         """Lay a file down and name it in a role (not yet signed)."""
@@ -107,7 +109,14 @@ class Repository:
         except (KeyError, OSError) as error:
             raise RightsError(f"the repository does not hold {path}") from error
 
-    def sign(self, signed: Signed, role: str, *, signers: Sequence[Signer], now: int) -> None:
+    def sign(
+        self,
+        signed: Root | Snapshot | Targets | Timestamp,
+        role: str,
+        *,
+        signers: Sequence[Signer],
+        now: int,
+    ) -> None:
         """Sign a role as its next version and write it.
 
         Args:
@@ -124,7 +133,7 @@ class Repository:
             days=days
         )
         signed.unrecognized_fields[TIME_FIELD] = now
-        metadata = Metadata(signed)
+        metadata: Metadata[Any] = Metadata(cast("Any", signed))
         for signer in signers:
             metadata.sign(signer, append=True)
         data = metadata.to_bytes(JSONSerializer(compact=True))
@@ -144,7 +153,22 @@ class Repository:
     def _timestamp_version(self) -> int:
         if not (self.metadata / "timestamp.json").exists():
             return 0
-        return self.load("timestamp", Timestamp).signed.version
+        return self.load("timestamp", Timestamp).version
+
+
+def read_role(path: Path, kind: type[Role]) -> Role:
+    """The content of a metadata file, its signatures not looked at.
+
+    Raises:
+        RightsError: it is not there, or not such a role.
+    """
+    try:
+        signed = Metadata.from_file(str(path)).signed
+    except (OSError, DeserializationError, RepositoryError) as error:
+        raise RightsError(f"no readable {kind.__name__} at {path}") from error
+    if not isinstance(signed, kind):
+        raise RightsError(f"{path} is a {signed.type}, not a {kind.__name__}")
+    return signed
 
 
 def signed_time(signed: Root | Snapshot | Targets | Timestamp) -> int:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+
 from card_codec.status import StatusList
 from card_codec.trust import TrustList, decode_trust_list, encode_trust_list
-
 from ledger.element import Right
 from ledger.errors import RightsError
 from ledger.policy import DAY, Policy, Programme, read_policy, write_policy
@@ -102,9 +102,7 @@ class Rights:
         self._homes = {p.desa: p.home for p in self.policy.places}
         self._place_names = {p.desa: p.name for p in self.policy.places}
         self._points = {t.ordinal: t.point for t in self.roll.terminals}
-        self._home_exceptions = {
-            (e.desa, e.programme): e.home for e in self.policy.home_exceptions
-        }
+        self._home_exceptions = {(e.desa, e.programme): e.home for e in self.policy.home_exceptions}
         self.inode = os.stat(path).st_ino
 
     def household(self, id: bytes) -> Household | None:
@@ -121,7 +119,12 @@ class Rights:
             "SELECT member, programme, quantity FROM member_right WHERE household = ?", (id,)
         ).fetchall()
         listed = HouseholdRow(
-            id, self._desa[desa], issue, class_number, flags, tuple(MemberRight(*m) for m in members)
+            id,
+            self._desa[desa],
+            issue,
+            class_number,
+            flags,
+            tuple(MemberRight(*m) for m in members),
         )
         status = self._status_of(base)
         place = self._place_names.get(listed.desa, listed.desa)
@@ -188,7 +191,7 @@ class Rights:
         return self._status[base]
 
 
-def build_rights(  # noqa: PLR0913 - everything a ledger consists of
+def build_rights(
     path: Path,
     *,
     versions: Versions,

@@ -10,12 +10,13 @@ import hashlib
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import msgspec
 
 from ledger.errors import RecordError
-from ledger.record import Desa, Kecamatan, Record, ShortText, U32, compress, inflate, pack, unpack
+from ledger.record import U32, Desa, Kecamatan, Record, ShortText, compress, inflate, pack, unpack
 
 BASE_SIZE_MAX = 32 * 1024 * 1024
 FLAG_CHIP = 1
@@ -145,7 +146,7 @@ def read_base(data: bytes) -> RightsBase:
     if n and max(base.desa) >= len(base.desa_codes):
         raise RecordError("a rights file names a desa it does not list")
     ids = [base.households[i * 8 : i * 8 + 8] for i in range(n)]
-    if any(a >= b for a, b in zip(ids, ids[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(ids)):
         raise RecordError("a rights file lists households out of order")
     return base
 

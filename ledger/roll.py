@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
+
 from card_codec.keys import PublicKey
 from card_codec.trust import KeyUse, TrustedKey
-
 from ledger.record import U8, U16, U32, Kecamatan, Record, Seconds, ShortText, pack, unpack
 
 ROLL_SIZE_MAX = 4 * 1024 * 1024
@@ -47,9 +47,7 @@ class Roll(Record, frozen=True):
 
     def terminal(self, ordinal: int, epoch: int) -> Terminal | None:
         """The terminal of that ordinal and epoch."""
-        return next(
-            (t for t in self.terminals if t.ordinal == ordinal and t.epoch == epoch), None
-        )
+        return next((t for t in self.terminals if t.ordinal == ordinal and t.epoch == epoch), None)
 
     def newest(self, ordinal: int) -> Terminal | None:
         """The terminal of that ordinal in its newest epoch."""

@@ -1,1 +1,1 @@
-"""The counter: hears a presentation, decides, records, then turns green. It has no network client."""
+"""The counter: hears a presentation, decides, records, then turns green. It knows no network."""

@@ -165,7 +165,7 @@ class Counter:
     def _state(self) -> CounterState:
         desk = self._desk
         journal, rights = desk.journal, desk.rights
-        moment = now_here(self.folder, journal, desk.clock.read())
+        moment = now_here(journal, desk.clock.read())
         today = (moment.early + WIB) // DAY * DAY - WIB
         head, acknowledged = journal.head(), journal.acknowledged()
         known_to_all = acknowledged.seq if acknowledged else 0
@@ -179,7 +179,9 @@ class Counter:
             waiting=head.seq - known_to_all,
             ledger_version=rights.versions.ledger if rights else None,
             ledger_time=rights.versions.timestamp_time if rights else None,
-            age_days=max(0, moment.late - rights.versions.timestamp_time) // DAY if rights else None,
+            age_days=max(0, moment.late - rights.versions.timestamp_time) // DAY
+            if rights
+            else None,
             last=Last(last[0].id.number(), last[0].body.moment.early, last[1]) if last else None,
             head=head.leaf.hex() if head.seq else "",
             seq=head.seq,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from card_codec.credential import Credential, check_audience, check_dates, check_kind
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
-
 from ledger.clock import Moment
 from ledger.element import Right
 from ledger.entry import Basis, Presented

@@ -1,0 +1,160 @@
+"""``betang-ledger``: look into what is owed and what was given, and check it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from card_codec.errors import CardCodecError
+from card_codec.refusal import Refused
+from card_codec.trust import TrustList, decode_trust_list
+from ledger.errors import FolderError, LedgerError, RightsError
+from ledger.folder import open_folder
+from ledger.fsck import check_journal
+from ledger.install import installed_version
+from ledger.receipt import verify_receipt
+from ledger.rights import Household, Rights
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+
+Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON line")]
+HouseholdArgument = Annotated[str, typer.Argument(help="16 hexadecimal digits")]
+TRUST_SIZE_MAX = 8_000_000
+
+
+def main() -> None:
+    """Run; every defect becomes one sentence."""
+    try:
+        app()
+    except FolderError as error:
+        _stop(str(error), code=2)
+    except LedgerError as error:
+        _stop(str(error), code=1)
+
+
+@app.command()
+def fsck(config: Config, as_json: Json = False) -> None:
+    """Derive everything again from the journal's entries and compare; changes nothing."""
+    folder = open_folder(config)
+    checked = check_journal(
+        folder.journal, terminal=folder.config.ordinal, epoch=folder.config.epoch
+    )
+    if as_json:
+        faults = list(checked.faults)
+        report = {"ok": checked.ok, "entries": checked.entries, "head": checked.head}
+        typer.echo(json.dumps({**report, "faults": faults}))
+    else:
+        typer.echo(f"{checked.entries} entries, head {checked.head[:16] or 'none yet'}")
+        for fault in checked.faults:
+            typer.echo(f"fault: {fault}")
+        typer.echo("clean" if checked.ok else "stop service and keep the file")
+    raise typer.Exit(0 if checked.ok else 1)
+
+
+@app.command("verify-receipt")
+def verify_receipt_command(
+    text: Annotated[str, typer.Argument(help="what stands on the slip, KHR1…")],
+    trust: Annotated[Path, typer.Option(help="trust list with the terminals' keys")],
+    as_json: Json = False,
+) -> None:
+    """Check a slip without a network."""
+    verified = verify_receipt(text, read_trust(trust))
+    if isinstance(verified, Refused):
+        report: dict[str, object] = {"ok": False, "reason": str(verified.reason), "number": None}
+    else:
+        report = {"ok": True, "reason": None, "number": verified.number}
+    ok = bool(report["ok"])
+    said = f"genuine, {report['number']}" if ok else f"refused: {report['reason']}"
+    typer.echo(json.dumps(report) if as_json else said)
+    raise typer.Exit(0 if ok else 1)
+
+
+@app.command()
+def rights(config: Config, household: HouseholdArgument, as_json: Json = False) -> None:
+    """What the installed ledger lists for one household."""
+    folder = open_folder(config)
+    id = household_id(household)
+    installed = Rights(folder.rights)
+    found = installed.household(id)
+    report = _report(installed, found) if found else {"here": False}
+    if as_json:
+        typer.echo(json.dumps(report))
+    else:
+        for name, value in report.items():
+            typer.echo(f"{name}: {value}")
+    raise typer.Exit(0 if found else 1)
+
+
+@app.command()
+def version(config: Config, as_json: Json = False) -> None:
+    """Which ledger is installed on this terminal."""
+    number = installed_version(open_folder(config))
+    report = json.dumps({"ledger_version": number})
+    typer.echo(report if as_json else f"ledger {number}" if number else "no ledger yet")
+    raise typer.Exit(0 if number else 1)
+
+
+def household_id(text: str) -> bytes:
+    """A household's id as people type it.
+
+    Raises:
+        RightsError: not 16 hexadecimal digits.
+    """
+    try:
+        id = bytes.fromhex(text)
+    except ValueError:
+        id = b""
+    if len(id) != 8 or len(text) != 16:
+        raise RightsError(f"{text!r} is not a household: give its 16 hexadecimal digits")
+    return id
+
+
+def read_trust(path: Path) -> TrustList:
+    """Read a trust list file.
+
+    Raises:
+        FolderError: not there, or not a trust list.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(TRUST_SIZE_MAX + 1)
+        return decode_trust_list(data)
+    except OSError as error:
+        raise FolderError(f"cannot read {path}: {error.strerror}; check --trust") from error
+    except CardCodecError as error:
+        raise FolderError(f"{path} is not a trust list: {error.detail}; check --trust") from error
+
+
+def _report(rights: Rights, found: Household) -> dict[str, object]:
+    row = found.row
+    listed = rights.policy.class_numbered(row.class_number)
+    programmes = {p.number: p.id for p in rights.policy.programmes}
+    quantities = listed.quantities if listed else ()
+    return {
+        "here": True,
+        "household": row.household.hex(),
+        "kecamatan": found.kecamatan,
+        "place": found.place,
+        "issue": row.issue,
+        "class": row.class_number,
+        "household_rights": {programmes.get(q.programme): q.quantity for q in quantities},
+        "member_rights": [
+            {"member": m.member, "programme": programmes.get(m.programme), "quantity": m.quantity}
+            for m in row.members
+        ],
+    }
+
+
+def _stop(sentence: str, *, code: int) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

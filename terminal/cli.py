@@ -1,0 +1,186 @@
+"""``betang-terminal``: the counter from the command line.
+
+Exit codes: 0 done, 1 refused or a check failed, 2 wrong use. Each error is one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from card_codec.errors import CardCodecError
+from card_codec.readers.scan import scan_picture
+from card_codec.reason import Reason
+from card_codec.refusal import Facts, Refused
+from ledger.entry import Presented
+from ledger.errors import FolderError, LedgerError
+from ledger.folder import open_folder
+from terminal.counter import Counter, Presentation, Redeemed, Request, open_counter
+from terminal.decision import ChooseMember, Verdict
+from terminal.errors import TerminalError, WrongRequestError
+from terminal.init import ensure_journal, make_keys
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+
+Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON line")]
+WIB = timezone(timedelta(hours=7))
+PICTURE_SIZE_MAX = 20 * 1024 * 1024
+
+
+def main() -> None:
+    """Run; every defect becomes one sentence."""
+    try:
+        app()
+    except (FolderError, WrongRequestError) as error:
+        _stop(str(error), code=2)
+    except (LedgerError, TerminalError) as error:
+        _stop(str(error), code=1)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Option("--dir", help="the terminal's folder")],
+    as_json: Json = False,
+) -> None:
+    """Make a terminal's own key; the office enrols its public half."""
+    public = make_keys(folder)
+    report = {"folder": str(folder), "public": str(public)}
+    typer.echo(json.dumps(report) if as_json else f"give {public} to the office to enrol")
+
+
+@app.command()
+def redeem(  # noqa: PLR0917 - a command's options
+    config: Config,
+    programme: Annotated[str, typer.Option(help="id of the programme")],
+    image: Annotated[Path | None, typer.Option(help="picture of the card")] = None,
+    text: Annotated[str | None, typer.Option(help="text of the card, KHB1…")] = None,
+    member: Annotated[int | None, typer.Option(help="number of the person")] = None,
+    quantity: Annotated[
+        int | None, typer.Option(help="units; all that is left if not said")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show one card at this counter: give, or refuse and say why."""
+    presentation = _presentation(image, text)
+    counter = _open(config)
+    try:
+        counter.take_in_box()
+        outcome = counter.redeem(presentation, Request(programme, member, quantity))
+        chosen = counter.programme(programme)
+    finally:
+        counter.close()
+    if isinstance(outcome, ChooseMember):
+        known = ", ".join(str(m) for m in outcome.members)
+        raise WrongRequestError(f"{programme} is for one person: say --member (of {known})")
+    report = _report(outcome, unit=chosen.unit.id)
+    typer.echo(json.dumps(report) if as_json else _line(report))
+    raise typer.Exit(0 if isinstance(outcome, Redeemed) else 1)
+
+
+@app.command()
+def state(config: Config, as_json: Json = False) -> None:
+    """Where this counter stands: entries, ledger, what waits for a road."""
+    counter = _open(config)
+    try:
+        now = counter.state()
+    finally:
+        counter.close()
+    report = {
+        "seq": now.seq,
+        "head": now.head,
+        "last": now.last.number if now.last else None,
+        "waiting": now.waiting,
+        "ledger_version": now.ledger_version,
+        "away_left": now.away_left,
+        "twice_rupiah": now.twice_rupiah,
+        "problem": now.problem,
+    }
+    if as_json:
+        typer.echo(json.dumps(report))
+        return
+    for name, value in report.items():
+        typer.echo(f"{name}: {value}")
+
+
+def _open(config: Path) -> Counter:
+    folder = open_folder(config)
+    ensure_journal(folder)
+    return open_counter(folder)
+
+
+def _presentation(image: Path | None, text: str | None) -> Presentation:
+    """What was shown. A picture without a readable code is shown as an empty text."""
+    if (image is None) == (text is None):
+        raise WrongRequestError("show one card: either --image or --text")
+    if image is None:
+        return Presentation(text or "", Presented.TEXT)
+    try:
+        with image.open("rb") as file:
+            data = file.read(PICTURE_SIZE_MAX + 1)
+    except OSError as error:
+        raise WrongRequestError(f"cannot read {image}: {error.strerror}; check --image") from error
+    try:
+        texts = scan_picture(data, accept=lambda found: found.upper().startswith("KHB"))
+    except CardCodecError as error:
+        typer.echo(f"{image}: {error.detail}. Give a PNG or JPEG picture of the card.", err=True)
+        texts = ()
+    return Presentation(texts[0] if texts else "", Presented.PICTURE)
+
+
+def _report(outcome: Redeemed | Verdict, *, unit: str) -> dict[str, object]:
+    """The outcome in the words of the interface."""
+    if isinstance(outcome, Redeemed):
+        return {
+            "outcome": "approved",
+            "reason": None,
+            "detail": None,
+            "receipt": {"text": outcome.receipt, "number": outcome.number},
+            "left": outcome.approved.left_after,
+            "unit": unit,
+        }
+    if not isinstance(outcome, Refused):
+        raise TypeError(f"a command ends in a redemption or a refusal, not {outcome!r}")
+    left = outcome.facts.count if outcome.reason is Reason.MORE_THAN_LEFT else None
+    return {
+        "outcome": "refused",
+        "reason": str(outcome.reason),
+        "detail": _detail(outcome.facts),
+        "receipt": None,
+        "left": 0 if outcome.reason is Reason.ALREADY_REDEEMED else left,
+        "unit": unit,
+    }
+
+
+def _detail(facts: Facts) -> dict[str, object] | None:
+    if facts == Facts():
+        return None
+    at = datetime.fromtimestamp(facts.at, UTC).astimezone(WIB) if facts.at else None
+    return {
+        "at": at.isoformat() if at else None,
+        "point": facts.point,
+        "terminal": facts.terminal,
+        "redemption": facts.redemption,
+    }
+
+
+def _line(report: dict[str, object]) -> str:
+    receipt = report["receipt"]
+    if isinstance(receipt, dict):
+        return f"approved: receipt {receipt['number']}, {report['left']} {report['unit']} left"
+    return f"refused: {report['reason']} {report['detail'] or ''}".rstrip()
+
+
+def _stop(sentence: str, *, code: int) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

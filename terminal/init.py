@@ -1,0 +1,36 @@
+"""Preparing a terminal's folder, and opening its journal once the office has enrolled it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from card_codec.keys import PrivateKey
+from ledger.errors import FolderError
+from ledger.folder import TerminalFolder, write_whole
+from ledger.journal import Identity, create_journal
+
+
+def make_keys(root: Path) -> Path:
+    """Make the terminal's own signing key; only its public half ever leaves the folder.
+
+    Returns:
+        The public key's file, for the office.
+
+    Raises:
+        FolderError: there is a key already; it is never replaced.
+    """
+    private, public = root / "keys" / "terminal.pem", root / "keys" / "terminal.pub"
+    if private.exists():
+        raise FolderError(f"{private} exists already; a terminal's key is never replaced")
+    key = PrivateKey.generate()
+    write_whole(private, key.to_pem(), mode=0o600)
+    write_whole(public, key.public.to_pem().encode())
+    return public
+
+
+def ensure_journal(folder: TerminalFolder) -> None:
+    """Make the journal of a terminal that was just enrolled; an existing one is left alone."""
+    if not folder.journal.exists():
+        config = folder.config
+        identity = Identity(config.ordinal, config.epoch, folder.signer().public)
+        create_journal(folder.journal, identity).close()

@@ -1,0 +1,324 @@
+"""A small, real world for tests: an office with real keys, a signed ledger, two terminals.
+
+Everything goes through the production code: TUF roles signed with their thresholds, files laid
+in a real in-box, real journals. Only the clock is the test's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tuf.api.metadata import DelegatedRole, Delegations, Root, Targets
+
+from card_codec.credential import CardKind, Credential, issue_credential
+from card_codec.keys import PrivateKey
+from card_codec.qr.text import write_text
+from card_codec.status import StatusList
+from card_codec.trust import KeyUse, TrustedKey, TrustList, encode_trust_list
+from ledger.clock import Reading
+from ledger.element import Element, write_usage
+from ledger.folder import TerminalFolder, open_folder
+from ledger.policy import (
+    DAY,
+    ClassQuantity,
+    FreshnessStep,
+    HouseholdClass,
+    Limit,
+    Place,
+    Policy,
+    Programme,
+    Scope,
+    Window,
+    Words,
+    write_policy,
+)
+from ledger.repository import Repository, tuf_key, tuf_signer
+from ledger.rights_file import (
+    HouseholdRow,
+    MemberRight,
+    StatusFile,
+    make_base,
+    state_root,
+    status_index,
+    write_base,
+    write_status,
+)
+from ledger.roll import Roll, Terminal, write_roll
+from terminal.counter import Counter, open_counter
+from terminal.init import ensure_journal, make_keys
+
+NOW = 1_790_000_000
+KEC_1, KEC_2 = "629901", "629902"
+DESA_1, DESA_2 = "6299012001", "6299022001"
+AUDIENCE = "KHB26"
+
+
+class FakeClock:
+    """A clock a test sets. Boot time runs with the wall unless told otherwise."""
+
+    def __init__(self, wall: int = NOW) -> None:
+        self.wall = wall
+        self.boottime = 1000
+        self.boot_id = b"bootboot"
+
+    def pass_time(self, seconds: int) -> None:
+        """Both clocks run on."""
+        self.wall += seconds
+        self.boottime += seconds
+
+    def reboot(self, *, wall: int) -> None:
+        """A new boot, with whatever the wall clock says now."""
+        self.boot_id = hashlib.sha256(self.boot_id).digest()[:8]
+        self.boottime, self.wall = 0, wall
+
+    def read(self) -> Reading:
+        return Reading(self.wall, self.boottime, self.boot_id)
+
+
+def programmes() -> tuple[Programme, ...]:
+    """Four programmes, one of each scope and kind that matters."""
+    window = Window(1, "Tahap 1", NOW - 30 * DAY, NOW + 60 * DAY)
+    rows = [
+        (1, "pangan", Scope.HOUSEHOLD, Limit.QUANTITY, "paket", 0, 150_000),
+        (2, "pasar-murah", Scope.HOUSEHOLD, Limit.QUANTITY, "paket", 15_000, 140_000),
+        (3, "klinik", Scope.PERSON, Limit.VISITS, "kunjungan", 0, 25_000),
+        (4, "seragam", Scope.PERSON, Limit.ONCE, "set", 0, 250_000),
+        (5, "jkn", Scope.PERSON, Limit.STATUS, "catatan", 0, 0),
+    ]
+    return tuple(
+        Programme(
+            number,
+            id,
+            Words(id, id),
+            scope,
+            limit,
+            Words(unit, unit),
+            "isi",
+            price,
+            worth,
+            on_card=False,
+            windows=(window,),
+        )  # fmt: skip
+        for number, id, scope, limit, unit, price, worth in rows
+    )
+
+
+@dataclass
+class World:
+    """The office, its keys, its roster, and the terminals."""
+
+    folder: Path
+    clock: FakeClock = field(default_factory=FakeClock)
+    root_keys: list[PrivateKey] = field(default_factory=lambda: _keys(3))
+    decree_keys: list[PrivateKey] = field(default_factory=lambda: _keys(3))
+    kecamatan_keys: dict[str, list[PrivateKey]] = field(
+        default_factory=lambda: {KEC_1: _keys(2), KEC_2: _keys(2)}
+    )
+    online: PrivateKey = field(default_factory=PrivateKey.generate)
+    log: PrivateKey = field(default_factory=PrivateKey.generate)
+    issuer: PrivateKey = field(default_factory=PrivateKey.generate)
+    rows: dict[str, dict[bytes, HouseholdRow]] = field(
+        default_factory=lambda: {KEC_1: {}, KEC_2: {}}
+    )
+    blocked: dict[str, list[tuple[bytes, int]]] = field(
+        default_factory=lambda: {KEC_1: [], KEC_2: []}
+    )
+    usage: dict[str, list[bytes]] = field(default_factory=lambda: {KEC_1: [], KEC_2: []})
+    terminals: list[Terminal] = field(default_factory=list)
+    policy_number: int = 0
+    freshness: tuple[FreshnessStep, ...] = (
+        FreshnessStep(7, 100),
+        FreshnessStep(14, 50),
+        FreshnessStep(30, 0),
+    )
+    programmes: tuple[Programme, ...] = field(default_factory=programmes)
+
+    # --- roster ---
+
+    def household(
+        self, name: str, *, kecamatan: str = KEC_1, class_number: int = 1, issue: int = 1,
+        flags: int = 0, members: tuple[MemberRight, ...] = (),
+    ) -> bytes:  # fmt: skip
+        """List a household; its id follows from its name."""
+        id = hashlib.sha256(name.encode()).digest()[:8]
+        desa = DESA_1 if kecamatan == KEC_1 else DESA_2
+        self.rows[kecamatan][id] = HouseholdRow(id, desa, issue, class_number, flags, members)
+        return id
+
+    def card(
+        self, household: bytes, *, issue: int = 1, kind: CardKind = CardKind.CARD,
+        signer: PrivateKey | None = None, expires: int = NOW + 900 * DAY, audience: str = AUDIENCE,
+    ) -> str:  # fmt: skip
+        """Issue a paper card: its KHB1 text."""
+        credential = Credential(
+            household=household, issue=issue, kind=kind, issuer="ID-KT", audience=audience,
+            issued_at=NOW - 10 * DAY, expires_at=expires, name="Ibu Uji", chip_uid=None,
+            photo=None,
+        )  # fmt: skip
+        return write_text(issue_credential(credential, signer or self.issuer))
+
+    # --- terminals ---
+
+    def terminal(self, name: str, *, home: str = KEC_1, away: int = 5) -> TerminalFolder:
+        """Enrol a terminal that holds both kecamatan."""
+        ordinal = len(self.terminals) + 1
+        root = self.folder / name
+        make_keys(root)
+        (root / "terminal.toml").write_text(
+            f'ordinal = {ordinal}\nepoch = 1\nname = "{name}"\npoint = "Balai {name}"\n'
+            f'officer = "UJI"\nhome = "{home}"\nprovince = "http://127.0.0.1:1"\n'
+        )
+        folder = open_folder(root)
+        self.terminals.append(
+            Terminal(
+                ordinal=ordinal,
+                epoch=1,
+                name=name,
+                point=f"Balai {name}",
+                home=home,
+                holds=(KEC_1, KEC_2),
+                away_households=away,
+                spki=folder.signer().public.spki,
+                enrolled=NOW - DAY,
+                shut_out=None,
+            )  # fmt: skip
+        )
+        ensure_journal(folder)
+        return folder
+
+    def counter(self, folder: TerminalFolder, *, clock: FakeClock | None = None) -> Counter:
+        """Open a counter on the test's clock."""
+        return open_counter(folder, clock=clock or self.clock)
+
+    # --- publishing ---
+
+    @property
+    def repository(self) -> Repository:
+        """The province's repository, as the agent would find it."""
+        return Repository(self.folder / "repository")
+
+    def publish(self) -> int:
+        """Sign and publish everything anew; returns the ledger version."""
+        repository, now = self.repository, self.clock.wall
+        if not repository.versions("root"):
+            self.sign_root()
+        targets = self.decree_targets()
+        decree = [tuf_signer(k) for k in self.decree_keys[:2]]
+        repository.sign(targets, "targets", signers=decree, now=now)
+        for kecamatan, keys in self.kecamatan_keys.items():
+            signers = [tuf_signer(k) for k in keys]
+            repository.sign(Targets(), f"changes-{kecamatan}", signers=signers, now=now)
+        self.sign_online_roles()
+        return repository.publish(tuf_signer(self.online), now=now)
+
+    def sign_root(self) -> None:
+        """The root of trust: 2 of 3 for root and decree, the online key for the rest."""
+        root = Root(consistent_snapshot=True)
+        for role, keys, threshold in (
+            ("root", self.root_keys, 2), ("targets", self.decree_keys, 2),
+            ("snapshot", [self.online], 1), ("timestamp", [self.online], 1),
+        ):  # fmt: skip
+            root.roles[role].threshold = threshold
+            for key in keys:
+                root.add_key(tuf_key(key), role)
+        signers = [tuf_signer(k) for k in self.root_keys[:2]]
+        self.repository.sign(root, "root", signers=signers, now=self.clock.wall)
+
+    def decree_targets(self) -> Targets:
+        """What the decree signs: policy, roll, trust, bases, and who else may sign what."""
+        targets, add = Targets(), self.repository.add_target
+        add(targets, "policy/policy.cbor", write_policy(self.policy()))
+        add(
+            targets, "terminals/roll.cbor", write_roll(Roll("khb-roll-1", 1, tuple(self.terminals)))
+        )
+        add(targets, "issuers/trust.cbor", encode_trust_list(self.trust()))
+        for kecamatan, rows in self.rows.items():
+            base = make_base(kecamatan, period="2026-4", number=1, rows=rows.values())
+            add(targets, f"rights/{kecamatan}/base.cbor.zst", write_base(base))
+        keys = {}
+        roles = {}
+        for name, holders, paths in (
+            ("status", [self.online], ["status/*"]),
+            ("usage", [self.online], ["usage/*/*"]),
+            *((f"changes-{k}", v, [f"changes/{k}/*"]) for k, v in self.kecamatan_keys.items()),
+        ):
+            public = [tuf_key(k) for k in holders]
+            keys.update({k.keyid: k for k in public})
+            roles[name] = DelegatedRole(
+                name, [k.keyid for k in public], len(public), terminating=False, paths=paths
+            )
+        targets.delegations = Delegations(keys, roles)
+        return targets
+
+    def sign_online_roles(self) -> None:
+        """Blocked cards and usage, signed by the online key."""
+        repository, online, now = self.repository, tuf_signer(self.online), self.clock.wall
+        status = Targets()
+        for kecamatan, rows in self.rows.items():
+            base = make_base(kecamatan, period="2026-4", number=1, rows=rows.values())
+            order = sorted(rows)
+            set_bits = [
+                status_index(order.index(id), issue=issue, count=base.count)
+                for id, issue in self.blocked[kecamatan]
+            ]
+            bits = StatusList.from_indices(max(3 * base.count, 1), set_bits).encode()
+            file = StatusFile("khb-status-1", kecamatan, state_root(base), bits)
+            repository.add_target(status, f"status/{kecamatan}.cbor", write_status(file))
+        repository.sign(status, "status", signers=[online], now=now)
+        usage = Targets()
+        for kecamatan, segments in self.usage.items():
+            for number, data in enumerate(segments, 1):
+                repository.add_target(usage, f"usage/{kecamatan}/{number}.cbor.zst", data)
+        repository.sign(usage, "usage", signers=[online], now=now)
+
+    def add_usage(self, *elements: Element, kecamatan: str = KEC_1) -> None:
+        """The next usage segment of a kecamatan."""
+        segments = self.usage[kecamatan]
+        segments.append(write_usage(kecamatan, len(segments) + 1, elements))
+
+    def policy(self) -> Policy:
+        """The policy, one number higher each time."""
+        self.policy_number += 1
+        quantities = (ClassQuantity(1, 1), ClassQuantity(2, 1))
+        home = {t.home: t.ordinal for t in reversed(self.terminals)}
+        return Policy(
+            form="khb-policy-1", number=self.policy_number, decree="SK 1/2026", audience=AUDIENCE,
+            programmes=self.programmes,
+            classes=(
+                HouseholdClass(1, quantities),
+                HouseholdClass(2, (ClassQuantity(1, 2), ClassQuantity(2, 1))),
+                HouseholdClass(3, ()),
+            ),
+            places=(
+                Place(DESA_1, "Desa Satu", home.get(KEC_1, 0)),
+                Place(DESA_2, "Desa Dua", home.get(KEC_2, 0)),
+            ),
+            home_exceptions=(), freshness=self.freshness, quiet_days=30, complaints="0536-000",
+        )  # fmt: skip
+
+    def trust(self) -> TrustList:
+        """Card issuer and province log."""
+        return TrustList(
+            1,
+            [
+                TrustedKey(self.issuer.public, KeyUse.ISSUER, "ID-KT", 0, None, None),
+                TrustedKey(self.log.public, KeyUse.LOG, "province", 0, None, None),
+            ],
+        )
+
+    def bring(self, folder: TerminalFolder) -> None:
+        """Lay the whole repository into a terminal's in-box, as an agent would."""
+        self.give_root(folder)
+        shutil.copytree(self.repository.folder, folder.in_box, dirs_exist_ok=True)
+
+    def give_root(self, folder: TerminalFolder) -> None:
+        """What enrolment does: the first root of trust."""
+        if not folder.first_root.exists():
+            shutil.copyfile(self.repository.metadata / "1.root.json", folder.first_root)
+
+
+def _keys(count: int) -> list[PrivateKey]:
+    return [PrivateKey.generate() for _ in range(count)]

@@ -25,6 +25,7 @@ from ledger.entry import (
     Handover,
     Kind,
     Redemption,
+    Refusal,
     Void,
     genesis,
     make_entry,
@@ -136,6 +137,14 @@ class Journal:
             self.identity.epoch,
         )
         return (read_entry(rows[0][0]), rows[0][1] is not None) if rows else None
+
+    def last_refusal(self) -> str | None:
+        """Reason of the newest refusal, or None."""
+        rows = self._rows(
+            "SELECT body FROM entry WHERE kind = ? ORDER BY seq DESC LIMIT 1", int(Kind.REFUSAL)
+        )
+        content = read_entry(rows[0][0]).content if rows else None
+        return content.reason if isinstance(content, Refusal) else None
 
     def count(self, kind: Kind, *, since: int) -> int:
         """How many entries of a kind were written at or after ``since`` (Unix seconds)."""

@@ -16,6 +16,8 @@ CREATE TABLE entry (
     signature BLOB NOT NULL CHECK (length(signature) = 64)
 ) STRICT;
 
+CREATE INDEX entry_kind ON entry (kind, early);
+
 -- One redemption, by whichever road it came. The primary key IS the union.
 CREATE TABLE element (
     terminal  INTEGER NOT NULL,

@@ -51,6 +51,7 @@ class CounterState:
         away_left: households that may still be served away; None without a ledger.
         twice_rupiah: worth of what was given away and no other terminal can know yet.
         asks_handover: the last redemption was made before a restart; was it handed over?
+        last_refusal: reason of the newest refusal, None before the first.
         problem: why what was brought last was not installed.
     """
 
@@ -68,6 +69,7 @@ class CounterState:
     clock_wrong: bool
     at: int
     asks_handover: bool
+    last_refusal: str | None
     problem: str | None
 
 
@@ -190,6 +192,7 @@ class Counter:
             clock_wrong=moment.clock_wrong,
             at=moment.early,
             asks_handover=bool(last and not last[1] and last[0].body.seq <= desk.handover_since),
+            last_refusal=journal.last_refusal(),
             problem=self._problem,
         )
 

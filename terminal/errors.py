@@ -2,6 +2,7 @@
 
 - ``TerminalError``
     - ``WrongRequestError``  what was asked for makes no sense for this programme
+    - ``DemoError``          the demo could not drive another program
 """
 
 from __future__ import annotations
@@ -13,3 +14,7 @@ class TerminalError(Exception):
 
 class WrongRequestError(TerminalError):
     """The request cannot be judged: an unknown programme, or a person where none belongs."""
+
+
+class DemoError(TerminalError):
+    """Another program did not do what the demo asked of it."""

@@ -1,0 +1,128 @@
+"""The stage: two counters and a province as real processes, and what can be done to them."""
+
+from __future__ import annotations
+
+import threading
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from terminal.demo.pages import Page
+from terminal.demo.programs import Serving, call, command, serve
+from terminal.errors import DemoError
+
+Report = dict[str, Any]
+
+
+@dataclass(slots=True)
+class CounterOnStage:
+    """One counter: its process, its page, and whether its cable is in."""
+
+    name: str
+    config: str
+    log: Path
+    embed: str
+    serving: Serving | None = None
+    page: Page | None = None
+    cable: bool = False
+    plug_pulled: bool = False
+    last_before: str | None = None
+    checked: Report | None = None
+    starts: int = 0
+    port: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        """Start the counter's program; the same port again after a restart."""
+        words = ["--config", self.config, "--port", str(self.port), "--embed", self.embed]
+        self.serving = serve("betang-terminal", "serve", *words, log=self.log)
+        url = self.serving.ready["url"]
+        self.port = urllib.parse.urlsplit(url).port or 0
+        self.page = Page(url)
+        self.starts += 1
+
+    def state(self) -> Report:
+        """What the counter's own page says; empty while it is down."""
+        if self.page is None or self.serving is None or self.serving.process.poll() is not None:
+            return {}
+        return self.page.get("/state")
+
+    def sync(self) -> Report:
+        """One run of the agent over the cable.
+
+        Raises:
+            DemoError: the cable is out, or the agent failed.
+        """
+        if not self.cable:
+            raise DemoError("the cable is out: nothing leaves and nothing comes")
+        with self.lock:
+            return dict(call("betang-sync", "once", "--config", self.config, "--json"))
+
+    def pull_plug(self) -> None:
+        """Kill the counter without a word, start it again, and check its journal by hand."""
+        with self.lock:
+            if self.serving is None:
+                return
+            last = self.state().get("last")
+            self.last_before = last["number"] if last else None
+            self.serving.pull_plug()
+            self.plug_pulled = True
+            self.start()
+            self.checked = call(
+                "betang-ledger", "fsck", "--config", self.config, "--json", may_refuse=True
+            )
+
+    def fsck_command(self) -> str:
+        """The command to repeat the check by hand."""
+        return " ".join(command("betang-ledger", "fsck", "--config", self.config))
+
+
+class Stage:
+    """Everything that runs, from start to stop."""
+
+    def __init__(self, folder: Path, report: Report, *, embed: str) -> None:
+        logs = folder / "logs"
+        logs.mkdir(exist_ok=True)
+        self.folder = folder
+        self._province_config = report["province"]["config"]
+        self._province_log = logs / "province.log"
+        self.counters = [
+            CounterOnStage(f"{n}", t["config"], logs / f"counter{n}.log", embed)
+            for n, t in enumerate(report["terminals"], 1)
+        ]
+        self._province: Serving | None = None
+        self._desk: Page | None = None
+        self._pool = ThreadPoolExecutor(3)
+
+    def start(self) -> None:
+        """Start the province and both counters, at the same time.
+
+        Raises:
+            DemoError: one of them did not start; the others are stopped again.
+        """
+        starts = [self._pool.submit(c.start) for c in self.counters]
+        starts.append(self._pool.submit(self._start_province))
+        try:
+            for started in starts:
+                started.result()
+        except DemoError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop everything that runs."""
+        self._pool.shutdown(wait=True)
+        for serving in (*(c.serving for c in self.counters), self._province):
+            if serving is not None:
+                serving.stop()
+
+    def province(self) -> Report:
+        """What the province's desk says."""
+        return self._desk.get("/desk/data") if self._desk else {}
+
+    def _start_province(self) -> None:
+        words = ["serve", "--config", self._province_config, "--json"]
+        self._province = serve("betang-sync", "province", *words, log=self._province_log)
+        self._desk = Page(self._province.ready["desk"])

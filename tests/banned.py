@@ -43,7 +43,10 @@ CALLS = (
     Call(
         ("random", "numpy.random"),
         "secrets, or an argument; chance by seed is for made-up people",
-        ("provisioning/*", "terminal/demo/*", "terminal/demo.py"),
+        (
+            *("provisioning/demo.py", "provisioning/people.py", "provisioning/places.py"),
+            *("terminal/demo/*", "terminal/demo.py"),
+        ),
     ),
     Call(("os.urandom", "uuid.uuid1", "uuid.uuid4"), "secrets.token_bytes"),
     Call(("pickle", "marshal", "shelve"), "canonical CBOR"),

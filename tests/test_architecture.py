@@ -75,6 +75,7 @@ BANS = (
         ("terminal", "provisioning", "sync_agent.agent"),
         DATABASES,
         "a terminal's database is opened by ledger alone",
+        but=("provisioning.roster",),  # its own file, of the office
     ),
     Ban(("provisioning",), (*NETWORK_CLIENTS, *WEB), "the office's keys meet no network"),
     Ban(

@@ -28,7 +28,7 @@ def pages() -> dict[str, str]:
     if reasons.exists():
         made["reasons.md"] = reasons_page(reasons.read_text(encoding="utf-8"))
     commands = {name: app for name, app in apps().items() if app}
-    if commands:
+    if len(commands) == len(apps()):
         made["commands.md"] = commands_page(commands)
     return made
 
@@ -72,10 +72,11 @@ def apps() -> dict[str, typer.Typer | None]:
 def _app(module_name: str) -> typer.Typer | None:
     if importlib.util.find_spec(module_name) is None:
         return None
-    app = getattr(importlib.import_module(module_name), "app", None)
-    if not isinstance(app, typer.Typer):
-        raise SystemExit(f"{module_name} keeps no typer.Typer under the name app; call it app")
-    return app
+    module = importlib.import_module(module_name)
+    for name in ("app", "main"):
+        if isinstance(app := getattr(module, name, None), typer.Typer):
+            return app
+    raise SystemExit(f"{module_name} keeps no typer.Typer under the name app; call it app")
 
 
 def _command(name: str, command: Any, level: int) -> Iterator[str]:

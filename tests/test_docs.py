@@ -33,12 +33,14 @@ def test_commands_and_options_named_in_documents_exist() -> None:
 
 
 def test_every_command_is_documented() -> None:
+    if not house_is_whole():
+        return
     documents = " ".join(text for _, text in _documents())
     missing = [
         words
         for name, command in _commands().items()
         for words in _leaves(name, command)
-        if command is not None and words not in documents
+        if words not in documents
     ]
     assert missing == [], "run make docs"
 

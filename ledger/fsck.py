@@ -8,7 +8,7 @@ from pathlib import Path
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
-from ledger.entry import Entry, Handover, Redemption, Void, check_head, genesis, read_entry
+from ledger.entry import Entry, Redemption, Void, check_head, genesis, read_entry
 from ledger.errors import JournalError, RecordError
 
 FAULTS_MAX = 50
@@ -106,7 +106,6 @@ class _Check:
         """The tables that follow from entries hold exactly what the entries say."""
         wanted: set[tuple[object, ...]] = set()
         voids: set[tuple[object, ...]] = set()
-        given: set[tuple[object, ...]] = set()
         for entry in self.entries.values():
             element, content = entry.element(), entry.content
             if element is not None and isinstance(content, Redemption):
@@ -116,8 +115,6 @@ class _Check:
                             content.basis))  # fmt: skip
             elif isinstance(content, Void):
                 voids.add((content.seq,))
-            elif isinstance(content, Handover):
-                given.add((content.seq,))
         self._compare(
             "SELECT seq, leaf, household, member, programme, window, quantity, minute, basis"
             " FROM element WHERE terminal = ? AND epoch = ? AND basis > 0",
@@ -125,9 +122,6 @@ class _Check:
             "redemptions",
         )
         self._compare("SELECT seq FROM voided WHERE terminal = ? AND epoch = ?", voids, "voids")
-        held = set(self.db.execute("SELECT seq FROM handed_over"))
-        if held != given:
-            self.faults.append("the hand-overs do not match the entries")
 
     def _compare(self, sql: str, wanted: set[tuple[object, ...]], name: str) -> None:
         if set(self.db.execute(sql, self.me)) != wanted:

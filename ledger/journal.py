@@ -22,10 +22,8 @@ from ledger.element import RedemptionId
 from ledger.entry import (
     Content,
     Entry,
-    Handover,
     Kind,
     Redemption,
-    Refusal,
     Void,
     genesis,
     make_entry,
@@ -127,31 +125,35 @@ class Journal:
 
     def last_redemption(self) -> tuple[Entry, bool] | None:
         """The newest redemption that stands, and whether its goods were handed over."""
+        me = self.identity
         rows = self._rows(
-            "SELECT e.body, h.seq FROM element x JOIN entry e ON e.seq = x.seq"
-            " LEFT JOIN handed_over h ON h.seq = x.seq"
-            " WHERE x.terminal = ? AND x.epoch = ? AND NOT EXISTS (SELECT 1 FROM voided v WHERE"
+            "SELECT e.body FROM element x JOIN entry e ON e.seq = x.seq"
+            " WHERE x.terminal = ? AND x.epoch = ? AND x.basis > 0 AND NOT EXISTS"
+            " (SELECT 1 FROM voided v WHERE"
             " v.terminal = x.terminal AND v.epoch = x.epoch AND v.seq = x.seq)"
             " ORDER BY x.seq DESC LIMIT 1",
-            self.identity.terminal,
-            self.identity.epoch,
+            me.terminal,
+            me.epoch,
         )
-        return (read_entry(rows[0][0]), rows[0][1] is not None) if rows else None
+        if not rows:
+            return None
+        entry = read_entry(rows[0][0])
+        given = self._rows(
+            "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1",
+            entry.body.seq,
+            int(Kind.HANDOVER),
+        )
+        return entry, bool(given)
 
-    def last_refusal(self) -> str | None:
-        """Reason of the newest refusal, or None."""
-        rows = self._rows(
-            "SELECT body FROM entry WHERE kind = ? ORDER BY seq DESC LIMIT 1", int(Kind.REFUSAL)
-        )
-        content = read_entry(rows[0][0]).content if rows else None
-        return content.reason if isinstance(content, Refusal) else None
+    def kinds(self, after: int) -> list[tuple[int, Kind, int]]:
+        """(seq, kind, early) of every entry after a seq, for counting."""
+        rows = self._rows("SELECT seq, kind, early FROM entry WHERE seq > ? ORDER BY seq", after)
+        return [(seq, Kind(kind), early) for seq, kind, early in rows]
 
-    def count(self, kind: Kind, *, since: int) -> int:
-        """How many entries of a kind were written at or after ``since`` (Unix seconds)."""
-        rows = self._rows(
-            "SELECT count(*) FROM entry WHERE kind = ? AND early >= ?", int(kind), since
-        )
-        return int(rows[0][0])
+    def entry(self, seq: int) -> Entry | None:
+        """The entry of that seq, or None."""
+        rows = self._rows("SELECT body FROM entry WHERE seq = ?", seq)
+        return read_entry(rows[0][0]) if rows else None
 
     def close(self) -> None:
         """Close the file."""
@@ -207,14 +209,13 @@ class Act:
 
     def awaiting_handover(self, since: int) -> int | None:
         """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
-        me = self._identity
-        (newest,) = self._db.execute(
-            "SELECT max(seq) FROM element WHERE terminal = ? AND epoch = ?", (me.terminal, me.epoch)
+        row = self._db.execute(
+            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
+            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID)),
         ).fetchone()
-        if newest is None or newest <= since:
+        if row is None or row[0] <= since or row[1] != Kind.REDEMPTION:
             return None
-        done = self._db.execute("SELECT 1 FROM handed_over WHERE seq = ?", (newest,)).fetchone()
-        return None if done else int(newest)
+        return int(row[0])
 
     def raise_floor(self, name: str, floor: Floor) -> None:
         """Keep a newer signed time; an older one is ignored."""
@@ -247,8 +248,6 @@ class Act:
                 self.known.add(element, basis=content.basis)
         elif isinstance(content, Void):
             self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
-        elif isinstance(content, Handover):
-            self._db.execute("INSERT OR IGNORE INTO handed_over VALUES (?)", (content.seq,))
 
 
 def create_journal(path: Path, identity: Identity) -> Journal:

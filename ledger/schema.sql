@@ -16,8 +16,6 @@ CREATE TABLE entry (
     signature BLOB NOT NULL CHECK (length(signature) = 64)
 ) STRICT;
 
-CREATE INDEX entry_kind ON entry (kind, early);
-
 -- One redemption, by whichever road it came. The primary key IS the union.
 CREATE TABLE element (
     terminal  INTEGER NOT NULL,
@@ -44,8 +42,6 @@ CREATE TABLE voided (
     seq      INTEGER NOT NULL,
     PRIMARY KEY (terminal, epoch, seq)
 ) STRICT, WITHOUT ROWID;
-
-CREATE TABLE handed_over (seq INTEGER PRIMARY KEY) STRICT;
 
 -- Usage segments taken in, so that none is taken in twice and the next is known.
 CREATE TABLE segment (

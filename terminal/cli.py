@@ -21,6 +21,7 @@ from ledger.errors import FolderError, LedgerError
 from ledger.folder import open_folder
 from terminal.counter import Counter, Presentation, Redeemed, Request, open_counter
 from terminal.decision import ChooseMember, Verdict
+from terminal.demo.prepare import prepare
 from terminal.errors import TerminalError, WrongRequestError
 from terminal.init import ensure_journal, make_keys
 
@@ -107,6 +108,29 @@ def state(config: Config, as_json: Json = False) -> None:
         return
     for name, value in report.items():
         typer.echo(f"{name}: {value}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help="where the demo keeps everything")],
+    seed: Annotated[int, typer.Option(help="fixes people, rights and choices, not keys")] = 1,
+    prepare_only: Annotated[
+        bool, typer.Option("--prepare-only", help="make, do not serve")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Two counters, a province and twelve cards on one page of this machine."""
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    if prepare_only:
+        report = prepare(folder, seed=seed, say=say)
+        typer.echo(json.dumps(report) if as_json else f"made {folder}")
+        return
+    from terminal.demo.run import run_demo  # a web server is not needed to redeem
+
+    run_demo(folder, seed=seed, say=say, say_where=typer.echo)
 
 
 def _open(config: Path) -> Counter:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 from ledger.clock import Clock, SystemClock
-from ledger.entry import Kind, Presented
+from ledger.entry import Kind, Presented, Refusal
 from ledger.errors import RightsError
 from ledger.folder import TerminalFolder
 from ledger.install import Installed, now_here, take_in_box
@@ -82,6 +83,7 @@ class Counter:
         self.folder = folder
         self._lock = threading.RLock()
         self._problem: str | None = None
+        self._tally = _Tally()
         self._desk = Desk(
             journal=journal,
             rights=None,
@@ -169,6 +171,7 @@ class Counter:
         journal, rights = desk.journal, desk.rights
         moment = now_here(journal, desk.clock.read())
         today = (moment.early + WIB) // DAY * DAY - WIB
+        self._tally.follow(journal)
         head, acknowledged = journal.head(), journal.acknowledged()
         known_to_all = acknowledged.seq if acknowledged else 0
         last = journal.last_redemption()
@@ -176,8 +179,8 @@ class Counter:
         if rights is not None:
             away_left = desk.away_quota - len(away_served(rights, journal.known(), moment))
         return CounterState(
-            served_today=journal.count(Kind.REDEMPTION, since=today),
-            refused_today=journal.count(Kind.REFUSAL, since=today),
+            served_today=self._tally.count(Kind.REDEMPTION, since=today),
+            refused_today=self._tally.count(Kind.REFUSAL, since=today),
             waiting=head.seq - known_to_all,
             ledger_version=rights.versions.ledger if rights else None,
             ledger_time=rights.versions.timestamp_time if rights else None,
@@ -192,7 +195,7 @@ class Counter:
             clock_wrong=moment.clock_wrong,
             at=moment.early,
             asks_handover=bool(last and not last[1] and last[0].body.seq <= desk.handover_since),
-            last_refusal=journal.last_refusal(),
+            last_refusal=self._tally.last_refusal,
             problem=self._problem,
         )
 
@@ -207,6 +210,32 @@ class Counter:
             for element in self._desk.journal.known().away_elements()
             if element.id.seq > known_to_all
         )
+
+
+class _Tally:
+    """Counts of kinds by day, kept in step with the journal by reading only what is new."""
+
+    def __init__(self) -> None:
+        self.last_refusal: str | None = None
+        self._seq = 0
+        self._times: dict[Kind, list[int]] = {Kind.REDEMPTION: [], Kind.REFUSAL: []}
+
+    def follow(self, journal: Journal) -> None:
+        """Read the entries that are new."""
+        refused = None
+        for seq, kind, early in journal.kinds(self._seq):
+            self._seq = seq
+            if kind in self._times:
+                self._times[kind].append(early)
+            refused = seq if kind is Kind.REFUSAL else refused
+        entry = journal.entry(refused) if refused else None
+        if entry is not None and isinstance(entry.content, Refusal):
+            self.last_refusal = entry.content.reason
+
+    def count(self, kind: Kind, *, since: int) -> int:
+        """Entries of a kind at or after a time; the times never fall."""
+        times = self._times[kind]
+        return len(times) - bisect_left(times, since)
 
 
 def open_counter(

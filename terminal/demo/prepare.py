@@ -59,7 +59,15 @@ def prepare(folder: Path, *, seed: int, say: Say) -> Report:
         "trust": str(trust),
     }
     drawer = [{"text": c["report"]["text"], **c["drawer"]} for c in chosen]
-    kept = {"report": report, "drawer": drawer + _not_ours(drawer), "seed": seed}
+    homes = _homes(_households(office))
+    for card in drawer:
+        card["home"] = homes.get(card["kecamatan"], "")
+    kept = {
+        "report": report,
+        "drawer": drawer + _not_ours(drawer),
+        "homes": list(homes.values()),
+        "seed": seed,
+    }
     write_whole(made, json.dumps(kept, indent=1).encode())
     return report
 
@@ -77,6 +85,12 @@ def drawer(folder: Path) -> list[Report]:
     kept: Report = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
     cards: list[Report] = kept["drawer"]
     return cards
+
+
+def _homes(households: list[Report]) -> dict[str, str]:
+    """What each kecamatan is called on the page."""
+    names = {h["kecamatan"]: h.get("kecamatan_name") or h["kecamatan"] for h in households}
+    return dict(sorted(names.items()))
 
 
 def _publish(office: Path, folder: Path) -> None:

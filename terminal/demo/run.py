@@ -1,0 +1,61 @@
+"""``betang-terminal demo``: prepare, start everything, show the page, and stop everything again."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from terminal.demo.app import create_app
+from terminal.demo.prepare import AWAY_HOUSEHOLDS, Say, prepare
+from terminal.demo.stage import Stage
+
+HOST = "127.0.0.1"
+PORT_FIRST = 8620
+PORTS = 20
+
+
+def run_demo(folder: Path, *, seed: int, say: Say, say_where: Say) -> None:
+    """Serve the demo until Ctrl-C or SIGTERM; every process started here is stopped again.
+
+    Args:
+        folder: where everything of the demo is kept.
+        seed: fixes people, rights and choices of a new folder; an old one keeps its own.
+        say: takes one line of progress.
+        say_where: takes the closing lines: the URL, the folder, how to stop.
+
+    Raises:
+        DemoError: a program could not be driven.
+    """
+    report = prepare(folder, seed=seed, say=say)
+    listening = _listen()
+    url = f"http://{HOST}:{listening.getsockname()[1]}"
+    stage = Stage(folder.resolve(), report, embed=url)
+    stage.start()
+    try:
+        kept = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
+        app = create_app(stage, drawer=kept["drawer"], homes=kept["homes"], away=AWAY_HOUSEHOLDS)
+        say_where(f"Open   {url}")
+        say_where(f"Data   {folder}  (delete it to begin anew)")
+        say_where("Stop   Ctrl-C")
+        config = uvicorn.Config(app, log_level="error", access_log=False)
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        stage.stop()
+
+
+def _listen() -> socket.socket:
+    """A port of this machine's own: the first free one from 8620, else any."""
+    for port in (*range(PORT_FIRST, PORT_FIRST + PORTS), 0):
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, port))
+            listening.listen()
+        except OSError:
+            listening.close()
+            continue
+        return listening
+    raise OSError("no free port on 127.0.0.1")

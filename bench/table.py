@@ -20,8 +20,13 @@ class Figure:
     name: str
     value: float
     unit: str
-    aim: float
+    aim: float | None
     holds: bool
+
+
+def told(name: str, value: float, unit: str) -> Figure:
+    """A figure without an aim: the floor another one is held against."""
+    return Figure(name, round(value, 4), unit, None, holds=True)
 
 
 def at_most(name: str, value: float, unit: str, aim: float) -> Figure:

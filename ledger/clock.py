@@ -65,6 +65,14 @@ class Floor:
         return self.time + (reading.boottime - self.boottime if same else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """The newest time signed by an offline key, and by the online key."""
+
+    office: Floor = Floor()
+    online: Floor = Floor()
+
+
 class Moment(Record, frozen=True):
     """The time as an entry carries it: readings, floors and what follows from them."""
 
@@ -82,15 +90,15 @@ class Moment(Record, frozen=True):
         return self.wall + CLOCK_BEHIND < self.early
 
 
-def judge_time(reading: Reading, *, office: Floor, online: Floor, last: Moment | None) -> Moment:
+def judge_time(reading: Reading, floors: Floors, last: Moment | None) -> Moment:
     """Judge what time it is.
 
     Args:
         reading: the machine's clocks.
-        office: newest time signed by an offline key.
-        online: newest time signed by the online key.
+        floors: newest times signed by an offline key and by the online key.
         last: moment of the last committed entry, if any.
     """
+    office, online = floors.office, floors.online
     committed = Floor()
     if last is not None:
         bounded = min(last.early, office.time + WALL_TRUST)

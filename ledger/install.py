@@ -101,10 +101,7 @@ def installed_version(folder: TerminalFolder) -> int | None:
 
 def now_here(journal: Journal, reading: Reading) -> Moment:
     """The time as this terminal judges it."""
-    last = journal.head().moment
-    return judge_time(
-        reading, office=journal.floor("office"), online=journal.floor("online"), last=last
-    )
+    return judge_time(reading, journal.floors(), journal.head().moment)
 
 
 def _mark(in_box: Path) -> bytes | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
-from ledger.clock import Floor, Moment
+from ledger.clock import Floor, Floors, Moment
 from ledger.element import RedemptionId
 from ledger.entry import (
     Content,
@@ -109,10 +109,11 @@ class Journal:
         )
         return [(read_entry(body), signature) for body, signature in rows]
 
-    def floor(self, name: str) -> Floor:
-        """The newest signed time under ``office`` or ``online``."""
-        rows = self._rows("SELECT time, boottime, boot_id FROM floor WHERE name = ?", name)
-        return Floor(*rows[0]) if rows else Floor()
+    def floors(self) -> Floors:
+        """The newest signed times, offline and online."""
+        rows = self._rows("SELECT name, time, boottime, boot_id FROM floor")
+        known = {name: Floor(*row) for name, *row in rows}
+        return Floors(known.get("office", Floor()), known.get("online", Floor()))
 
     def acknowledged(self) -> Acknowledgement | None:
         """The province's newest acknowledgement, or None."""

@@ -64,7 +64,7 @@ class Here:
     home: int | None
     me: int
     away_quota: int
-    away_served: frozenset[bytes]
+    away_served: Callable[[], frozenset[bytes]]
     freshness: FreshnessStep | None
     moment: Moment
     point_of: Callable[[int], str | None]
@@ -248,19 +248,20 @@ def _place(household: Household, here: Here) -> Basis | Refused:
     point = here.point_of(here.home) if here.home else None
     if not at_home and here.away_quota == 0:
         return Refused(Reason.NOT_SERVED_AWAY, Facts(point=point))
-    if not at_home and _away_left(household, here) < 0:
+    away_left = 0 if at_home else _away_left(household, here)
+    if away_left < 0:
         return Refused(Reason.AWAY_QUOTA_USED, Facts(point=point, count=here.away_quota))
     if here.freshness is None:
         return Refused(Reason.LEDGER_TOO_OLD)
     if at_home:
         return Basis.HOME
     unused = here.away_quota - here.away_quota * here.freshness.away_percent // 100
-    if _away_left(household, here) < unused:
+    if away_left < unused:
         return Refused(Reason.LEDGER_STALE, Facts(point=point))
     return Basis.AWAY
 
 
 def _away_left(household: Household, here: Here) -> int:
     """Households that may still be served away once this one is."""
-    served = here.away_served | {household.row.household}
+    served = here.away_served() | {household.row.household}
     return here.away_quota - len(served)

@@ -14,6 +14,7 @@ from card_codec.credential import Credential, VerifiedCredential, hear_text
 from card_codec.keys import Signer
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
+from card_codec.trust import TrustList
 from ledger.clock import Clock, Moment, judge_time
 from ledger.element import Right
 from ledger.entry import Content, Entry, Handover, Presented, Redemption, Refusal
@@ -55,6 +56,7 @@ class Desk:
     Attributes:
         handover_since: redemptions up to this seq were made before a restart; a person must say
             whether their goods were handed over.
+        heard: the last text, by which trust list it was verified, and what it said.
     """
 
     journal: Journal
@@ -65,6 +67,7 @@ class Desk:
     away_quota: int
     training: bool = False
     handover_since: int = 0
+    heard: tuple[str, TrustList, VerifiedCredential | Refused] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +116,24 @@ def look(desk: Desk, presentation: Presentation, request: Request) -> Verdict:
 def _turn(desk: Desk, presentation: Presentation, request: Request) -> Iterator[Turn]:
     """Hear the presentation, then open the one transaction in which it is judged and recorded."""
     heard = hear(desk, presentation)
-    office, online = desk.journal.floor("office"), desk.journal.floor("online")
+    floors = desk.journal.floors()
     with desk.journal.act() as act:
-        reading = desk.clock.read()
-        moment = judge_time(reading, office=office, online=online, last=act.head.moment)
+        moment = judge_time(desk.clock.read(), floors, act.head.moment)
         yield Turn(desk, presentation, request, heard, act, moment)
 
 
 def hear(desk: Desk, presentation: Presentation) -> VerifiedCredential | Refused:
-    """From a text to a credential that was verified, or a refusal."""
+    """From a text to a credential that was verified, or a refusal.
+
+    The officer's Enter comes after a look at the same text: what was verified by the same trust
+    list a moment ago is not verified again.
+    """
     if desk.rights is None:
         return Refused(Reason.NO_LEDGER)
-    return hear_text(presentation.text, desk.rights.trust)
+    trust = desk.rights.trust
+    if desk.heard is None or desk.heard[:2] != (presentation.text, trust):
+        desk.heard = (presentation.text, trust, hear_text(presentation.text, trust))
+    return desk.heard[2]
 
 
 def judge(turn: Turn) -> Verdict:
@@ -156,7 +165,7 @@ def _here(turn: Turn, credential: Credential, rights: Rights) -> Here:
         home=rights.home_terminal(household, programme) if household else None,
         me=desk.journal.identity.terminal,
         away_quota=desk.away_quota,
-        away_served=away_served(rights, act.known, moment),
+        away_served=lambda: away_served(rights, act.known, moment),
         freshness=rights.policy.freshness_at(age),
         moment=moment,
         point_of=rights.point,

@@ -10,7 +10,7 @@ PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := card_codec ledger terminal sync_agent provisioning
-FAST := not slow and not browser and not crash and not bench and not network_less and not static
+FAST := not slow and not browser and not crash and not bench and not static
 
 ifneq ($(VENV),.venv)
 export PYTHONPATH := $(CURDIR)

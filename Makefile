@@ -55,9 +55,9 @@ docs: setup ## rewrite the pages of docs/ that are made from tables
 	@$(BIN)/python docs/make_pages.py
 
 .PHONY: lock
-lock: setup ## resolve requirements.lock anew from pyproject.toml
+lock: setup ## bring requirements.lock in step with pyproject.toml; UPGRADE=--upgrade renews all
 	@test -x .setup/uv/bin/uv || { $(BIN)/python -m venv .setup/uv && .setup/uv/bin/pip install -q uv; }
-	@.setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	@.setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
 	  --no-emit-index-url --no-header --extra dev --output-file requirements.lock pyproject.toml
 
 .PHONY: clean

@@ -112,7 +112,7 @@ def _parameters(command: Any) -> Iterator[str]:
 
 def _spelling(one: Any) -> str:
     if one.param_type_name == "argument":
-        return one.make_metavar().strip("[]") if not one.metavar else str(one.metavar)
+        return (one.metavar or one.name).upper() + ("…" if one.nargs == -1 else "")
     words = "/".join([*one.opts, *one.secondary_opts])
     return words if one.is_flag else f"{words} {(one.metavar or one.name).upper()}"
 

@@ -56,7 +56,7 @@ docs: setup ## rewrite the pages of docs/ that are made from tables
 
 .PHONY: lock
 lock: setup ## bring requirements.lock in step with pyproject.toml; UPGRADE=--upgrade renews all
-	@test -x .setup/uv/bin/uv || { $(BIN)/python -m venv .setup/uv && .setup/uv/bin/pip install -q uv; }
+	@test -x .setup/uv/bin/uv || { $(BIN)/python -m venv .setup/uv && .setup/uv/bin/pip install -qq uv; }
 	@.setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
 	  --no-emit-index-url --no-header --extra dev --output-file requirements.lock pyproject.toml
 

@@ -114,7 +114,9 @@ def _spelling(one: Any) -> str:
     if one.param_type_name == "argument":
         return str(one.metavar or one.name).upper() + ("…" if one.nargs == -1 else "")
     words = "/".join([*one.opts, *one.secondary_opts])
-    return words if getattr(one, "is_flag", False) else f"{words} {(one.metavar or one.name).upper()}"
+    return (
+        words if getattr(one, "is_flag", False) else f"{words} {(one.metavar or one.name).upper()}"
+    )
 
 
 def _help(one: Any) -> str:

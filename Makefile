@@ -10,7 +10,7 @@ PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := card_codec ledger terminal sync_agent provisioning
-FAST := not slow and not browser and not crash and not bench and not network_less and not static
+FAST := not slow and not browser and not crash and not bench and not static
 
 ifneq ($(VENV),.venv)
 export PYTHONPATH := $(CURDIR)
@@ -55,9 +55,9 @@ docs: setup ## rewrite the pages of docs/ that are made from tables
 	@$(BIN)/python docs/make_pages.py
 
 .PHONY: lock
-lock: setup ## resolve requirements.lock anew from pyproject.toml
-	@test -x .setup/uv/bin/uv || { $(BIN)/python -m venv .setup/uv && .setup/uv/bin/pip install -q uv; }
-	@.setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+lock: setup ## bring requirements.lock in step with pyproject.toml; UPGRADE=--upgrade renews all
+	@test -x .setup/uv/bin/uv || { $(BIN)/python -m venv .setup/uv && .setup/uv/bin/pip install -qq uv; }
+	@.setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
 	  --no-emit-index-url --no-header --extra dev --output-file requirements.lock pyproject.toml
 
 .PHONY: clean

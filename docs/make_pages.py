@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import typer
+from babel.messages.pofile import read_po
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 MADE: Final = "<!-- Made by `make docs`; change the source, not this page. -->\n"
@@ -34,21 +35,32 @@ def pages() -> dict[str, str]:
 
 
 def reasons_page(table: str) -> str:
-    """The table of reason codes, one row each, under its own column names."""
-    rows = csv.DictReader(io.StringIO(table))
-    columns = list(rows.fieldnames or ())
+    """Every reason code with what the screen says, the officer reads and the family is told."""
+    indonesian, english = (_catalogue(language) for language in ("id", "en"))
     lines = [
         "# Reason codes\n",
         MADE,
         "A refusal is a value: its code is stable and stands in journals and `--json` output; the",
-        "words beside it may be rewritten. Source: `card_codec/reasons.csv`.\n",
-        _row(columns),
-        _row(["---"] * len(columns)),
+        "words beside it may be rewritten. Sources: `card_codec/reasons.csv` and the catalogues of",
+        "the counter. The colour is that of the verdict.\n",
+        _row(["code", "number", "colour", "screen", "sentence", "in English"]),
+        _row(["---"] * 6),
     ]
-    for row in rows:
-        cells = [(row[column] or "").replace("|", "\\|") for column in columns]
-        lines.append(_row([f"`{cells[0]}`", *cells[1:]]))
+    for row in csv.DictReader(io.StringIO(table)):
+        status, sentence = row["status_key"], row["sentence_key"]
+        cells = [f"`{row['code']}`", row["hb"], row["severity"], indonesian.get(status, status)]
+        cells += [indonesian.get(sentence, sentence), english.get(sentence, sentence)]
+        lines.append(_row([cell.replace("|", "\\|") for cell in cells]))
     return "\n".join(lines) + "\n"
+
+
+def _catalogue(language: str) -> dict[str, str]:
+    """Key to text of one language; empty while the catalogue is not written."""
+    path = ROOT / "terminal" / "locale" / language / "LC_MESSAGES" / "terminal.po"
+    if not path.exists():
+        return {}
+    with path.open("rb") as file:
+        return {str(one.id): str(one.string) for one in read_po(file) if one.id}
 
 
 def commands_page(commands: dict[str, typer.Typer]) -> str:
@@ -100,9 +112,11 @@ def _parameters(command: Any) -> Iterator[str]:
 
 def _spelling(one: Any) -> str:
     if one.param_type_name == "argument":
-        return one.make_metavar().strip("[]") if not one.metavar else str(one.metavar)
+        return str(one.metavar or one.name).upper() + ("…" if one.nargs == -1 else "")
     words = "/".join([*one.opts, *one.secondary_opts])
-    return words if one.is_flag else f"{words} {(one.metavar or one.name).upper()}"
+    return (
+        words if getattr(one, "is_flag", False) else f"{words} {(one.metavar or one.name).upper()}"
+    )
 
 
 def _help(one: Any) -> str:

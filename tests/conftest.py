@@ -5,10 +5,15 @@ from collections import Counter
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 LAYERS = ("browser", "crash", "integration", "network_less", "bench", "static", "slow")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 _skipped: Counter[str] = Counter()
+
+# A busy machine is no fault of the example; in CI the same examples are drawn every time.
+settings.register_profile("house", deadline=None, derandomize=IN_CI, print_blob=True)
+settings.load_profile("house")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -54,6 +54,12 @@ def test_no_module_is_a_leftovers_drawer() -> None:
     assert named == [], "name it after what it holds"
 
 
+def test_no_inner_module_bears_the_name_of_a_package() -> None:
+    """Started from the wrong folder, it would be taken for the package."""
+    inner = [module.name for module in modules() if "." in module.name]
+    assert [name for name in inner if name.rpartition(".")[2] in PACKAGES] == []
+
+
 def test_no_banned_call_in_the_five_packages() -> None:
     assert [told for module in modules() for told in breaches_in_code(module)] == []
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from vector_parts import (
+from docs.spec.vectors.vector_parts import (
     CLAIMS,
     DAY,
     HOUSEHOLD,
@@ -24,6 +24,7 @@ from vector_parts import (
 
 
 def credential_cases() -> Iterator[tuple[str, Case]]:
+    """Place and content of each vector of the credential."""
     for name, description, claims, key, change in valid_credentials():
         yield (
             f"credential/valid/{name}",
@@ -45,6 +46,7 @@ def credential_cases() -> Iterator[tuple[str, Case]]:
 
 
 def said_by(claims: dict[int, Any]) -> dict[str, Any]:
+    """What a verifier shall give for these claims."""
     cti = claims[7]
     return {
         "household": cti[:8].hex(),
@@ -61,6 +63,7 @@ def said_by(claims: dict[int, Any]) -> dict[str, Any]:
 
 
 def valid_credentials() -> Iterator[tuple[str, str, dict[int, Any], Key, dict[str, Any]]]:
+    """Name, description, claims, key and what is unusual in the envelope."""
     named = CLAIMS | {169: {4: "SITI AMINAH"}}
     photo = seed("a photo")[:16]
     full = CLAIMS | {169: {4: "D" * 60}, -65538: bytes(range(7)), -65539: photo}
@@ -84,6 +87,7 @@ def valid_credentials() -> Iterator[tuple[str, str, dict[int, Any], Key, dict[st
 
 
 def invalid_credentials() -> Iterator[tuple[str, str, bytes, str]]:
+    """Name, description, bytes and error code."""
     good = cose(pack(CLAIMS))
     yield "empty", "No bytes at all.", b"", "malformed"
     yield "cut-off", "The last byte is missing.", good[:-1], "malformed"
@@ -129,6 +133,7 @@ def invalid_credentials() -> Iterator[tuple[str, str, bytes, str]]:
 
 
 def distrusted_credentials(good: bytes) -> Iterator[tuple[str, str, bytes, str]]:
+    """Well formed, but not signed by whom it should be."""
     claims = pack(CLAIMS)
     early = pack(CLAIMS | {6: ISSUED - 31 * DAY})
     late = pack(CLAIMS | {6: ISSUED + 400 * DAY})
@@ -176,6 +181,7 @@ def distrusted_credentials(good: bytes) -> Iterator[tuple[str, str, bytes, str]]
 
 
 def invalid_claims() -> Iterator[tuple[str, str, dict[int, Any] | bytes]]:
+    """Name, description, and claims that a good signature does not save."""
     without = {key: value for key, value in CLAIMS.items() if key != 4}
     doubled = b"\xa7\x01\x65ID-KT" + pack(CLAIMS)[1:]
     unordered = b"\xa6" + pack({-65537: 1})[1:] + pack({k: CLAIMS[k] for k in (1, 3, 4, 6, 7)})[1:]

@@ -1,7 +1,7 @@
 """Write the test vectors of the credential, the QR text, the trust list and the status list.
 
-    python docs/spec/vectors/make_vectors.py           writes the files
-    python docs/spec/vectors/make_vectors.py --check   fails if they are not what it would write
+    python -m docs.spec.vectors.make_vectors           writes the files
+    python -m docs.spec.vectors.make_vectors --check   fails if they are not what it would write
 
 The keys are fixed test keys and sign nothing outside of these files. Everything is put together
 here with a plain CBOR writer and plain Base32, not with the codec, so that the codec's own writer
@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cbor2
-from credential_vectors import credential_cases
-from vector_parts import (
+
+from docs.spec.vectors.credential_vectors import credential_cases
+from docs.spec.vectors.vector_parts import (
     CLAIMS,
     ISSUER,
     TRUST,
@@ -37,6 +38,7 @@ HERE = Path(__file__).parent
 
 
 def qr_text_cases() -> Iterator[tuple[str, Case]]:
+    """Place and content of each vector of the QR text."""
     data = cose(pack(CLAIMS))
     printed = text(data)
     valid = (
@@ -66,6 +68,7 @@ def qr_text_cases() -> Iterator[tuple[str, Case]]:
 
 
 def invalid_texts(printed: str) -> Iterator[tuple[str, str, str, str]]:
+    """Name, description, text and error code."""
     azerty = str.maketrans("AQZWM1234567", "QAWZ,&é\"'(-è")
     spare = cose(pack(CLAIMS | {169: {4: "A"}}))  # leaves 2 spare bits in the last character
     last = text(spare)[:-1] + chr(ord(text(spare)[-1]) + 1)
@@ -93,6 +96,7 @@ def invalid_texts(printed: str) -> Iterator[tuple[str, str, str, str]]:
 
 
 def trust_list_cases() -> Iterator[tuple[str, Case]]:
+    """Place and content of each vector of the trust list."""
     for name, description, version, rows in (
         ("empty", "No keys.", 0, ()),
         ("four-keys", "Issuers, one revoked, and a terminal.", 7, TRUST_ROWS),
@@ -124,6 +128,7 @@ def trust_list_cases() -> Iterator[tuple[str, Case]]:
 
 
 def invalid_trust_lists() -> Iterator[tuple[str, str, bytes]]:
+    """Name, description and bytes."""
     row = trust_row(ISSUER, "issuer", "Kalteng")
     ordered = cbor2.loads(TRUST)[3]
     yield "empty-file", "No bytes at all.", b""
@@ -144,6 +149,7 @@ def invalid_trust_lists() -> Iterator[tuple[str, str, bytes]]:
 
 
 def status_list_cases() -> Iterator[tuple[str, Case]]:
+    """Place and content of each vector of the status list."""
     for name, description, bits in (
         ("all-clear", "Eight bits, none set.", b"\x00"),
         ("draft-example", "The 16 bits of the draft's example.", b"\xb9\xa3"),
@@ -182,6 +188,7 @@ def status_list_cases() -> Iterator[tuple[str, Case]]:
 
 
 def main() -> int:
+    """Write or compare every file; 1 if one differs."""
     wrong = []
     for cases in (credential_cases, qr_text_cases, trust_list_cases, status_list_cases):
         for place, case in cases():

@@ -27,6 +27,7 @@ CLAIMS = {1: "ID-KT", 3: "KHB26", 4: EXPIRES, 6: ISSUED, 7: HOUSEHOLD + b"\x01",
 
 
 def seed(label: str) -> bytes:
+    """32 fixed bytes for a label."""
     return hashlib.sha256(b"huma-betang test key: " + label.encode()).digest()
 
 
@@ -39,14 +40,17 @@ Key = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
 
 def spki(key: Key) -> bytes:
+    """SubjectPublicKeyInfo in DER."""
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def kid(key: Key) -> bytes:
+    """The first 4 bytes of SHA-256 of it."""
     return hashlib.sha256(spki(key)).digest()[:4]
 
 
 def sign(key: Key, message: bytes, *, high_s: bool = False) -> bytes:
+    """A raw signature of 64 bytes; for P-256 in the lower or the higher form of s."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign(message)
     r, s = decode_dss_signature(key.sign(message, ec.ECDSA(SHA256(), deterministic_signing=True)))
@@ -58,6 +62,7 @@ def sign(key: Key, message: bytes, *, high_s: bool = False) -> bytes:
 
 
 def pack(value: object) -> bytes:
+    """Canonical CBOR of what needs no ordering beyond length first."""
     return cbor2.dumps(value, canonical=True)
 
 
@@ -73,15 +78,18 @@ def cose(payload: bytes, key: Key = ISSUER, **change: Any) -> bytes:
 
 
 def text(data: bytes, prefix: str = "KHB1") -> str:
+    """Prefix and unpadded Base32."""
     return prefix + base64.b32encode(data).decode().rstrip("=")
 
 
 def trust_row(key: Key, use: str, holder: str, **dates: int) -> list[Any]:
+    """A key as it stands in a trust list."""
     since = dates.get("since", ISSUED - 30 * DAY)
     return [spki(key), use, holder, since, dates.get("until"), dates.get("revoked")]
 
 
 def trust_list(*rows: list[Any], version: int = 7) -> bytes:
+    """A trust list in the order of kids."""
     ordered = sorted(rows, key=lambda row: hashlib.sha256(row[0]).digest()[:4])
     return pack(["khb-trust", 1, version, ordered])
 

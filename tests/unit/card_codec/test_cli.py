@@ -41,7 +41,8 @@ def test_scan_gives_one_line_for_each_file_ours_or_not(tmp_path: Path) -> None:
     for path, text in zip(paths, texts, strict=True):
         path.write_bytes(png(text))
     run = _run("scan", "--json", *paths)
-    assert run.exit_code == 0 and run.stderr == ""
+    assert run.exit_code == 0
+    assert run.stderr == ""
     assert [json.loads(line) for line in run.stdout.splitlines()] == [
         {"path": str(path), "texts": [text]} for path, text in zip(paths, texts, strict=True)
     ]
@@ -96,7 +97,8 @@ def test_verify_refuses_with_the_code(trust: Path, text: str, reason: Reason) ->
     run = _run("verify", "--trust", trust, text, "--json")
     assert (run.exit_code, json.loads(run.stdout)) == (1, {"ok": False, "reason": reason})
     plain = _run("verify", "--trust", trust, text)
-    assert plain.exit_code == 1 and reason in plain.stderr
+    assert plain.exit_code == 1
+    assert reason in plain.stderr
     _one_sentence(plain)
 
 

@@ -15,7 +15,8 @@ def _modules_of_svg(data: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.bool
     """Draw the path of our SVG by hand."""
     text = data.decode("ascii")
     box = re.search(r'viewBox="0 0 (\d+) (\d+)"', text)
-    assert box is not None and box[1] == box[2]
+    assert box is not None
+    assert box[1] == box[2]
     modules = np.zeros((int(box[1]), int(box[1])), np.bool_)
     for x, y, width, back in re.findall(r"M(\d+) (\d+)h(\d+)v1h-(\d+)z", text):
         assert width == back
@@ -34,8 +35,10 @@ def test_png_and_svg_are_the_same_code_and_it_reads() -> None:
 
 def test_quiet_zone_is_four_modules() -> None:
     modules = _modules_of_svg(svg(card_text()))
-    assert not modules[:4].any() and not modules[-4:].any()
-    assert not modules[:, :4].any() and not modules[:, -4:].any()
+    assert not modules[:4].any()
+    assert not modules[-4:].any()
+    assert not modules[:, :4].any()
+    assert not modules[:, -4:].any()
     assert modules[4, 4]
 
 

@@ -92,9 +92,9 @@ FILES = {
 
 
 @pytest.mark.parametrize(
-    ("format", "mode"), [(format, mode) for format, modes in FILES.items() for mode in modes]
+    ("kind", "mode"), [(kind, mode) for kind, modes in FILES.items() for mode in modes]
 )
-def test_every_common_file_is_read(format: str, mode: str) -> None:
+def test_every_common_file_is_read(kind: str, mode: str) -> None:
     with Image.open(io.BytesIO(png(TEXT, module_px=4))) as image:
         picture = image.convert("L")
     if mode == "I;16":
@@ -103,7 +103,7 @@ def test_every_common_file_is_read(format: str, mode: str) -> None:
     else:
         picture = picture.convert(mode)
     out = io.BytesIO()
-    picture.save(out, format)
+    picture.save(out, kind)
     assert scan_picture(out.getvalue()) == (TEXT,)
 
 
@@ -158,9 +158,10 @@ class TestFilesThatAreNoPictures:
             for at in random.integers(0, len(changed), 3):
                 changed[at] = int(random.integers(0, 256))
             try:
-                assert set(scan_picture(bytes(changed), effort=Effort.FRAME)) <= {TEXT}
+                outcome = scan_picture(bytes(changed), effort=Effort.FRAME)
             except CardCodecError as exc:
-                assert exc.code == "unreadable"
+                outcome = (exc.code,)
+            assert outcome in ((), (TEXT,), ("unreadable",))
 
 
 MODULES = {"zxing-cpp": "zxingcpp", "pyzbar": "pyzbar.pyzbar", "opencv": "cv2"}
@@ -236,7 +237,8 @@ class TestMissingParts:
                 monkeypatch.delitem(sys.modules, name)
         without()
         state = {part.name: part for part in available_decoders()}
-        assert not state["pyzbar"].available and "libzbar0" in state["pyzbar"].detail
+        assert not state["pyzbar"].available
+        assert "libzbar0" in state["pyzbar"].detail
         assert scan_picture(png(TEXT)) == (TEXT,)
 
 

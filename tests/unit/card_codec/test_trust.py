@@ -18,7 +18,8 @@ from tests.unit.card_codec.samples import ISSUER, TERMINAL, TRUST
 def test_key_is_found_for_its_use_only() -> None:
     kid = ISSUER.public.kid
     found = TRUST.find(kid, KeyUse.ISSUER)
-    assert found is not None and found.key == ISSUER.public
+    assert found is not None
+    assert found.key == ISSUER.public
     assert TRUST.find(kid, KeyUse.TERMINAL) is None
     assert TRUST.find(TERMINAL.public.kid, KeyUse.ISSUER) is None
     assert TRUST.find(b"none", KeyUse.ISSUER) is None

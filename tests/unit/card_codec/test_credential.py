@@ -82,6 +82,19 @@ def test_every_dropped_or_doubled_character_is_refused() -> None:
                 assert isinstance(hear_text(changed, TRUST), Refused)
 
 
+def test_scanner_that_changes_y_and_z_over_is_told_as_such() -> None:
+    swap = str.maketrans("YZyz", "ZYzy")
+    seen = set()
+    for issue in range(1, 60):
+        text = card_text(replace(CARD, issue=issue))
+        heard = hear_text(text.translate(swap).lower(), TRUST)
+        assert isinstance(heard, Refused)
+        several = text.count("Y") + text.count("Z") > 1
+        assert (heard.reason is Reason.SCANNER_LAYOUT) is several
+        seen.add(several)
+    assert True in seen
+
+
 def test_terminals_key_issues_no_cards() -> None:
     heard = hear_text(card_text(key=TERMINAL), TRUST)
     assert heard == Refused(Reason.UNKNOWN_ISSUER)

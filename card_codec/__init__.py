@@ -1,1 +1,1 @@
-"""What a card says, and how to hear it: credential, QR text, pictures, readers. No clock; I/O only in readers."""
+"""What a card says, and how to hear it. No clock anywhere; devices only in `readers`."""

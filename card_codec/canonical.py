@@ -108,28 +108,19 @@ def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
         return _read_simple(first), at
     if argument >= 24:
         argument, at = _read_argument(data, at, argument)
-    if major == 0:
-        return argument, at
-    if major == 2 or major == 3:
-        end = at + argument
-        if end > len(data):
-            raise malformed("the CBOR ends too early")
-        return (data[at:end] if major == 2 else str(data[at:end], "utf-8")), end
-    if major == 1:
-        return -1 - argument, at
+    if major < 2:
+        return (-1 - argument if major else argument), at
     if major == 6:
         raise malformed("CBOR tags are not allowed here")
+    if argument > len(data) - at:  # even of the smallest items, one byte each
+        raise malformed("the CBOR ends too early")
+    if major < 4:
+        end = at + argument
+        return (data[at:end] if major == 2 else str(data[at:end], "utf-8")), end
     if depth == 0:
         raise malformed(f"nested deeper than {DEPTH_MAX}")
-    if argument > len(data) - at:
-        raise malformed("the CBOR ends too early")
-    if major == 4:
-        items: list[Value] = []
-        for _ in range(argument):
-            item, at = _read(data, at, depth - 1)
-            items.append(item)
-        return items, at
-    return _read_map(data, at, argument, depth - 1)
+    read = _read_array if major == 4 else _read_map
+    return read(data, at, argument, depth - 1)
 
 
 def _read_simple(first: int) -> bool | None:
@@ -154,6 +145,14 @@ def _read_argument(data: bytes, at: int, argument: int) -> tuple[int, int]:
     if number < (24 if size == 1 else 1 << (size * 4)):
         raise malformed("a CBOR number is not in its shortest form")
     return number, end
+
+
+def _read_array(data: bytes, at: int, count: int, depth: int) -> tuple[Value, int]:
+    items: list[Value] = []
+    for _ in range(count):
+        item, at = _read(data, at, depth)
+        items.append(item)
+    return items, at
 
 
 def _read_map(data: bytes, at: int, count: int, depth: int) -> tuple[Value, int]:

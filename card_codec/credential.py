@@ -38,6 +38,7 @@ _CLAIM_169_NAME = 4
 _REQUIRED = frozenset((_ISS, _AUD, _EXP, _IAT, _CTI, _KIND))
 _OPTIONAL = frozenset((_CLAIM_169, _UID, _PHOTO))
 
+_QWERTZ = str.maketrans("YZyz", "ZYzy")
 _ISSUER_FORM = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")  # ISO 3166-2
 _AUDIENCE_FORM = re.compile(r"[A-Z0-9]{1,16}")
 
@@ -148,11 +149,29 @@ def hear_text(text: str, trust: TrustList) -> VerifiedCredential | Refused:
 
     Refusals: `malformed`, `scanner_layout`, `not_our_card`, `unknown_issuer`, `bad_signature`.
     """
+    heard = _hear(text, trust)
+    if isinstance(heard, Refused) and _is_typed_on_qwertz(text, trust):
+        return Refused(Reason.SCANNER_LAYOUT)
+    return heard
+
+
+def _hear(text: str, trust: TrustList) -> VerifiedCredential | Refused:
     try:
         data = read_text(text)
     except CardCodecError as exc:
         return Refused(Reason(exc.code))
     return verify_credential(data, trust)
+
+
+def _is_typed_on_qwertz(text: str, trust: TrustList) -> bool:
+    """Whether a refused text is a good card with Y and Z changed over throughout.
+
+    It stays refused: the officer is told to set up the scanner, not that the card is not genuine.
+    One place alone may be damage, and is no sign of a keyboard.
+    """
+    if sum(text.upper().count(letter) for letter in "YZ") < 2:
+        return False
+    return isinstance(_hear(text.translate(_QWERTZ), trust), VerifiedCredential)
 
 
 def verify_credential(data: bytes, trust: TrustList) -> VerifiedCredential | Refused:

@@ -10,6 +10,7 @@ fall away, and `available_decoders` says what is missing and how to get it.
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,12 +25,13 @@ from card_codec.errors import CardCodecError
 
 FILE_BYTES_MAX = 20_000_000
 PIXELS_MAX = 40_000_000
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 
-# The slow stages double the picture; beyond this side they first halve it instead.
-_SLOW_SIDE_MAX_PX = 1_600
+# Only the first stage sees a larger picture whole; the filters work on it scaled down to this side.
+_FILTERED_SIDE_MAX_PX = 1_920
 
-# Pillow only warns of a picture too large to be honest; here that is an error.
+# Pillow warns of odd but readable files, and only warns of one too large to be honest.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 # A grey picture: a two-dimensional buffer of bytes, height by width.
@@ -66,7 +68,7 @@ def scan_picture(
     """The texts of the QR codes in a picture file.
 
     Args:
-        data: a picture file (PNG, JPEG, WebP, BMP, GIF, TIFF, PPM) of at most 20 MB and 40
+        data: a picture file (PNG, JPEG, WebP, BMP, GIF) of at most 20 MB and 40
             megapixels; both are checked before it is decoded.
         effort: how long to look.
         accept: if given, stop at the first text for which it is true, and return that one
@@ -131,14 +133,18 @@ def _stages() -> tuple[tuple[bool, Stage], ...]:
         )
     stages: list[tuple[bool, Stage, bool]] = [
         (True, _read_zxing, zxing),
-        (True, lambda grey: _read_zxing(_median(grey)), zxing and cv2),
-        (True, lambda grey: _read_zxing(_unsharp(grey, 2.0, 1.2)), zxing and cv2),
+        (True, lambda grey: _read_zxing(_median(_small(grey))), zxing and cv2),
+        (True, lambda grey: _read_zxing(_unsharp(_small(grey), 2.0, 1.2)), zxing and cv2),
         (True, _read_pyzbar, pyzbar and not zxing),
         (False, lambda grey: _read_zxing(_adaptive(_blur(_small(grey), 0.8), 31)), zxing and cv2),
-        (False, lambda grey: _read_pyzbar(_blur(grey, 1.0)), pyzbar and cv2),
+        (False, lambda grey: _read_pyzbar(_blur(_small(grey), 1.0)), pyzbar and cv2),
         (False, _read_pyzbar, pyzbar and not cv2 and zxing),
-        (False, lambda grey: _read_doubled(_unsharp(_double(grey), 3.0, 1.5)), zxing and cv2),
-        (False, lambda grey: _read_doubled(_adaptive(_double(grey), 51)), zxing and cv2),
+        (
+            False,
+            lambda grey: _read_doubled(_unsharp(_double(_small(grey)), 3.0, 1.5)),
+            zxing and cv2,
+        ),
+        (False, lambda grey: _read_doubled(_adaptive(_double(_small(grey)), 51)), zxing and cv2),
     ]
     return tuple((fast, stage) for fast, stage, usable in stages if usable)
 
@@ -192,14 +198,14 @@ def _adaptive(grey: Grey, block: int) -> Grey:
 
 def _double(grey: Grey) -> Grey:
     cv2 = _cv2()
-    return cv2.resize(_small(grey), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(_array(grey), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
 
 
 def _small(grey: Grey) -> Grey:
-    """The picture, scaled down until the costly stages are bearable."""
+    """The picture, scaled down until the filtered stages are bearable."""
     cv2 = _cv2()
     array = _array(grey)
-    factor = _SLOW_SIDE_MAX_PX / max(array.shape)
+    factor = _FILTERED_SIDE_MAX_PX / max(array.shape)
     if factor >= 1:
         return array
     return cv2.resize(array, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
@@ -232,7 +238,17 @@ def _grey(data: bytes) -> Grey:
 
 
 # What Pillow's readers raise on damaged files.
-_PICTURE_FAULTS = (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError)
+_PICTURE_FAULTS = (
+    OSError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    struct.error,
+    UserWarning,
+)
 
 
 def _brightness(image: Image.Image) -> Image.Image:

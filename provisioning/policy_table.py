@@ -227,12 +227,16 @@ def _faults(table: PolicyTable) -> Iterator[str]:
             )
     homes = [f"{home.desa} {home.programme}" for home in table.home]
     yield from _doubled("home", homes, "desa and programme")
+    yield from _ladder_faults(table)
+
+
+def _ladder_faults(table: PolicyTable) -> Iterator[str]:
     days = [row.days for row in table.freshness]
     shares = [row.away_percent for row in table.freshness]
     if days != sorted(set(days)):
-        yield "freshness, key days: the steps do not rise; order them from the youngest to the oldest"
+        yield "freshness, key days: the steps do not rise; put the youngest first"
     if shares != sorted(shares, reverse=True):
-        yield "freshness, key away_percent: an older step gives more; let it fall from step to step"
+        yield "freshness, key away_percent: an older step gives more; let it fall by step"
 
 
 def _programme_faults(row: ProgrammeRow) -> Iterator[str]:
@@ -246,7 +250,7 @@ def _programme_faults(row: ProgrammeRow) -> Iterator[str]:
         at = f"{name}, window {window.number}"
         if window.closes < window.opens:
             yield f"{at}, key closes: it closes before it opens; correct one of the two days"
-        if not (YEAR_MIN <= window.opens.year and window.closes.year <= YEAR_MAX):
+        if not (window.opens.year >= YEAR_MIN and window.closes.year <= YEAR_MAX):
             yield f"{at}: a year is not from {YEAR_MIN} to {YEAR_MAX}; correct the day"
 
 

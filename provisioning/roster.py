@@ -161,18 +161,25 @@ class Roster:
 
     def household(self, id: bytes) -> RosterHousehold | None:
         """A household by its id."""
-        return next(self.households("WHERE h.id = ?", (id,)), None)
+        return next(self._households("WHERE h.id = ?", (id,)), None)
 
     def households(
-        self, where: str = "", values: tuple[object, ...] = ()
+        self, *, desa: str | None = None, limit: int | None = None
     ) -> Iterator[RosterHousehold]:
-        """Households with the name of their head, in order of desa and id."""
-        rows = self.db.execute(
-            "SELECT h.id, h.desa, d.name, d.kecamatan, h.class, h.issue, h.chip, m.name"
-            " FROM household h JOIN desa d ON d.code = h.desa"
-            f" JOIN member m ON m.household = h.id AND m.number = 1 {where}",
-            values,
+        """Households in order of desa and id, with the name of their head."""
+        where, values = ("WHERE h.desa = ?", (desa,)) if desa else ("", ())
+        order = "ORDER BY h.desa, h.id LIMIT ?"
+        limit = -1 if limit is None else limit
+        yield from self._households(f"{where} {order}", (*values, limit))
+
+    def _households(self, rest: str, values: tuple[object, ...]) -> Iterator[RosterHousehold]:
+        columns = "h.id, h.desa, d.name, d.kecamatan, h.class, h.issue, h.chip, m.name"
+        tables = (
+            "household h JOIN desa d ON d.code = h.desa"
+            " JOIN member m ON m.household = h.id AND m.number = 1"
         )
+        text = f"SELECT {columns} FROM {tables} {rest}"  # noqa: S608 - all of it is our own text
+        rows = self.db.execute(text, values)
         for id, desa, desa_name, kecamatan, class_number, issue, chip, name in rows:
             yield RosterHousehold(
                 id, desa, desa_name, kecamatan, class_number, issue, bool(chip), name
@@ -182,8 +189,9 @@ class Roster:
         """Households of each kecamatan, those without any too."""
         return dict(
             self.db.execute(
-                "SELECT k.code, count(h.id) FROM kecamatan k LEFT JOIN desa d ON d.kecamatan = k.code"
-                " LEFT JOIN household h ON h.desa = d.code GROUP BY k.code ORDER BY k.code"
+                "SELECT k.code, count(h.id) FROM kecamatan k"
+                " LEFT JOIN desa d ON d.kecamatan = k.code LEFT JOIN household h ON h.desa = d.code"
+                " GROUP BY k.code ORDER BY k.code"
             ).fetchall()
         )
 
@@ -240,7 +248,7 @@ class Roster:
     def insert_all(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         """Insert many rows, columns in the order of the schema."""
         marks = ", ".join("?" * len(TABLES[table][0]))
-        self.db.conn.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+        self.db.conn.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - own names
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import msgspec
 
 from card_codec.keys import PublicKey
 from card_codec.trust import KeyUse, TrustedKey, TrustList, encode_trust_list
+from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import Place, Policy, Scope, write_policy
 from ledger.record import pack
 from ledger.rights_file import HouseholdRow, make_base, state_root, write_base
@@ -23,9 +24,6 @@ from provisioning.office import Office
 from provisioning.policy_table import PolicyTable, make_policy, read_policy_table
 from provisioning.roster import Roster
 
-POLICY_PATH = "policy/policy.cbor"
-ROLL_PATH = "terminals/roll.cbor"
-TRUST_PATH = "issuers/trust.cbor"
 FULL_TRUST_PATH = "trust.khb"
 """Not part of the ledger: the list that `betang-provision trust` writes, numbered likewise."""
 MEMBER_RIGHTS_MAX = 255

@@ -65,7 +65,7 @@ def make_demo_office(
             "give a number of them"
         )
     table = _roster_table()
-    random = Random(seed)  # noqa: S311 - made-up people, the same for the same seed
+    random = Random(seed)
     places = draw_places(kecamatan, table.places, random)
     today = (datetime.fromtimestamp(now, UTC) + WIB).date()
     policy = demo_policy(today)

@@ -7,7 +7,6 @@ terminal serves once the next publication lists it in the roll.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import msgspec
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PEM_BYTES_MAX, PublicKey
+from ledger.access import token_hash
 from ledger.folder import TerminalConfig, write_whole
 from ledger.repository import Repository
 from provisioning.errors import ProvisioningError, WrongUseError
@@ -103,7 +103,7 @@ def enrol(
             "home": enrolment.home,
             "away": enrolment.away,
             "spki": key.spki,
-            "token_sha256": hashlib.sha256(token.encode()).digest(),
+            "token_sha256": token_hash(token),
             "enrolled": now,
             "shut_out": None,
         }

@@ -8,6 +8,8 @@ table; ``keys/`` the keys of those who sign; ``province.json`` the province's pu
 from __future__ import annotations
 
 import fcntl
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,9 @@ from ledger.folder import read_config, write_whole
 from provisioning.errors import ProvisioningError, WrongUseError
 from provisioning.keys import KeyRing
 from provisioning.roster import Roster
+
+WAIT_TRIES, WAIT_SECONDS = 600, 0.1
+"""How often, and how long each time, a command waits for another one to leave the office."""
 
 
 class OfficeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,25 +108,35 @@ def create_office(root: Path, *, issuer: str, card_years: int, policy: str) -> I
     except OSError as error:
         raise ProvisioningError(f"cannot make an office in {root}: {error.strerror}") from error
     config = OfficeConfig(form="khb-office-1", issuer=issuer, card_years=card_years)
-    with _alone(root), Roster.create(root / "office.db") as roster:
-        office = Office(root, config, roster, KeyRing(root / "keys"))
-        write_whole(office.policy_table, policy.encode())
-        yield office
-        lines = (
-            f'form = "{config.form}"',
-            f'issuer = "{config.issuer}"',
-            f"card_years = {config.card_years}",
-        )
-        write_whole(root / "office.toml", ("\n".join(lines) + "\n").encode())
+    try:
+        with _alone(root), Roster.create(root / "office.db") as roster:
+            office = Office(root, config, roster, KeyRing(root / "keys"))
+            write_whole(office.policy_table, policy.encode())
+            yield office
+            lines = (
+                f'form = "{config.form}"',
+                f'issuer = "{config.issuer}"',
+                f"card_years = {config.card_years}",
+            )
+            write_whole(root / "office.toml", ("\n".join(lines) + "\n").encode())
+    except BaseException:
+        # The folder was empty before: half an office must not stay in it.
+        for made in root.iterdir():
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
+        raise
 
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
-    try:
-        with (root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-    except BlockingIOError as error:
-        raise ProvisioningError(
-            f"another command is at work in {root}; wait for it to finish and try again"
-        ) from error
+    with (root / ".lock").open("w") as lock:
+        for _ in range(WAIT_TRIES):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(WAIT_SECONDS)
+        else:
+            raise ProvisioningError(
+                f"another command is at work in {root}; wait for it to finish and try again"
+            )
+        yield

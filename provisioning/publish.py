@@ -8,7 +8,6 @@ one standing and is simply made again. See docs/spec/rights-ledger.md.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from securesystemslib.signer import Signer, SSlibKey
 from tuf.api.metadata import DelegatedRole, Delegations, Root, Targets
 
 from card_codec.keys import PublicKey
+from ledger.access import Access, Door, write_access
 from ledger.folder import write_whole
 from ledger.repository import Repository, signed_time, tuf_signer
 from provisioning.decree import Decree, make_decree
@@ -86,7 +86,7 @@ def publish(
         repository.sign(root, "root", signers=signers[ROOT.name], now=now)
     for role in changes:
         repository.sign(Targets(), role.name, signers=signers[role.name], now=now)
-    write_whole(office.release / "access.json", access_list(office.roster))
+    write_whole(office.release / "access.json", write_access(_access(office.roster)))
     repository.sign(targets, "targets", signers=signers[DECREE.name], now=now)
     keep_province_keys(office, keys)
     _prune(repository, targets)
@@ -101,17 +101,13 @@ def publish(
     )
 
 
-def access_list(roster: Roster) -> bytes:
-    """Who may knock at the province's door: a hash of each terminal's road token (JSON)."""
+def _access(roster: Roster) -> Access:
+    """Who may knock at the province's door: a hash of each terminal's road token."""
     rows = roster.db.execute(
         "SELECT ordinal, epoch, token_sha256 FROM terminal WHERE shut_out IS NULL"
         " ORDER BY ordinal, epoch"
     )
-    terminals = [
-        {"ordinal": ordinal, "epoch": epoch, "token_sha256": token.hex()}
-        for ordinal, epoch, token in rows
-    ]
-    return (json.dumps({"form": "khb-access-1", "terminals": terminals}, indent=1) + "\n").encode()
+    return Access("khb-access-1", tuple(Door(*row) for row in rows))
 
 
 def _check_clock(repository: Repository, now: int) -> None:

@@ -52,7 +52,7 @@ TABLES: dict[
             "home": str,
             "away": int,
             "spki": bytes,
-            "token_sha256": bytes,
+            "token_sha256": str,
             "enrolled": int,
             "shut_out": int,
         },

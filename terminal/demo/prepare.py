@@ -198,7 +198,7 @@ def _programmes(household: Report) -> list[Report]:
     rows += [(m["member"], p) for m in household["members"] for p in m["programmes"]]
     return [
         {"id": p["id"], "window": p["window"], "member": member, "unit": p["unit"],
-         "left": p["left"]}
+         "left": p["quantity"]}
         for member, p in rows
     ]  # fmt: skip
 

@@ -1,0 +1,300 @@
+"""`betang-provision`: the office at the command line.
+
+Exit codes: 0 done, 1 refused or a check failed, 2 wrong use. Reports go to stdout, with ``--json``
+as one JSON value; what went wrong is one sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from card_codec.credential import CardKind
+from card_codec.errors import CardCodecError
+from card_codec.trust import encode_trust_list
+from ledger.errors import LedgerError
+from ledger.folder import write_whole
+from provisioning.cards import IssuedCard, Order, issue_card
+from provisioning.decree import full_trust
+from provisioning.demo import make_demo_office
+from provisioning.enrol import Enrolment, enrol
+from provisioning.errors import ProvisioningError, WrongUseError
+from provisioning.keys import office_roles
+from provisioning.listing import list_households
+from provisioning.office import open_office
+from provisioning.publish import publish
+
+REFUSED = 1
+WRONG_USE = 2
+
+app = typer.Typer(
+    help="Keep the roster and the keys; publish rights; issue cards; enrol terminals.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
+OfficeDir = Annotated[Path, typer.Option("--office", help="The office's folder.")]
+
+
+class Kind(StrEnum):
+    """Kinds of card as the command line names them."""
+
+    CARD = "card"
+    SAMPLE = "sample"
+    TRAINING = "training"
+
+
+def main() -> None:
+    """Run the command; every known fault becomes one sentence and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except ProvisioningError as error:
+        _stop(error.detail, error.exit_code)
+    except (LedgerError, CardCodecError) as error:
+        _stop(error.detail, REFUSED)
+    except TyperException as error:
+        _stop(f"{error.format_message().rstrip('.')}; see --help", WRONG_USE)
+    except OSError as error:
+        _stop(f"{error.filename or 'the disk'}: {error.strerror}; check it and repeat", REFUSED)
+    except KeyboardInterrupt:
+        _stop("stopped; what was not finished was not kept", REFUSED)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help="A new or empty folder.")],
+    households: Annotated[int, typer.Option(help="How many families.")] = 300,
+    kecamatan: Annotated[int, typer.Option(help="How many kecamatan.")] = 2,
+    seed: Annotated[int, typer.Option(help="Fixes people, rights and choices; never keys.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Make an office of people who do not exist."""
+    made = make_demo_office(
+        folder.resolve(),
+        households=households,
+        kecamatan=kecamatan,
+        seed=seed,
+        now=int(time.time()),
+    )
+    report = {
+        "office": str(made.office),
+        "households": made.households,
+        "kecamatan": list(made.kecamatan),
+        "points": list(made.points),
+    }
+    _report(
+        report,
+        f"{made.households} households in {len(made.kecamatan)} kecamatan: {made.office}",
+        as_json=as_json,
+    )
+
+
+@app.command("publish")
+def publish_command(
+    office: OfficeDir,
+    province: Annotated[
+        Path | None,
+        typer.Option(help="The province's public.json; needed the first time."),
+    ] = None,
+    rotate_province: Annotated[
+        bool, typer.Option("--rotate-province", help="The province's keys were changed on purpose.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Sign policy, roll, trust and rights, and lay them out for the province."""
+    with open_office(office.resolve()) as opened:
+        done = publish(
+            opened, now=int(time.time()), province=province, rotate_province=rotate_province
+        )
+    report = {
+        "release": str(done.release),
+        "root": done.root,
+        "targets": done.targets,
+        "policy": done.policy,
+        "households": done.households,
+        "kecamatan": done.kecamatan,
+        "terminals": done.terminals,
+    }
+    words = (
+        f"Decree {done.targets} signed: {done.households} households, {done.terminals} terminals"
+    )
+    _report(report, f"{words}: {done.release}", as_json=as_json)
+
+
+@app.command("enrol")
+def enrol_command(
+    *,
+    office: OfficeDir,
+    terminal: Annotated[Path, typer.Option(help="The terminal's folder.")],
+    name: Annotated[str, typer.Option(help="Name of the terminal.")],
+    point: Annotated[str, typer.Option(help="Service point it stands at.")],
+    home: Annotated[str, typer.Option(help="Kecamatan it is home to.")],
+    province_url: Annotated[str, typer.Option(help="Base URL of the province's intake.")],
+    holds: Annotated[
+        list[str] | None, typer.Option(help="Kecamatan whose rights it holds; repeat it.")
+    ] = None,
+    away: Annotated[int, typer.Option(help="Households it may serve away from home.")] = 0,
+    officer: Annotated[str, typer.Option(help="Initials of who serves.")] = "-",
+    language: Annotated[str, typer.Option(help="Language of its page: id or en.")] = "id",
+    as_json: Json = False,
+) -> None:
+    """Enrol a terminal: its key into the roster, its papers into its folder."""
+    enrolment = Enrolment(
+        name=name,
+        point=point,
+        home=home,
+        holds=tuple(holds or ()),
+        away=away,
+        province_url=province_url,
+        officer=officer,
+        language=language,
+    )
+    with open_office(office.resolve()) as opened:
+        done = enrol(
+            opened,
+            terminal.resolve(),
+            enrolment,
+            now=int(time.time()),
+            randomness=secrets.token_bytes,
+        )
+    report = {
+        "ordinal": done.ordinal,
+        "epoch": done.epoch,
+        "name": name,
+        "home": home,
+        "config": str(done.config),
+    }
+    words = f"Terminal {done.ordinal} enrolled; publish again to list it: {done.config}"
+    _report(report, words, as_json=as_json)
+
+
+@app.command()
+def card(
+    *,
+    office: OfficeDir,
+    out: Annotated[Path, typer.Option(help="Folder for the card's files.")],
+    household: Annotated[
+        str | None, typer.Option(help="Id of the household, 16 hexadecimal digits.")
+    ] = None,
+    issue: Annotated[
+        int | None, typer.Option(help="Its number; without it, the current one.")
+    ] = None,
+    kind: Annotated[Kind, typer.Option(help="What the card is for.")] = Kind.CARD,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the card the family holds.")
+    ] = False,
+    unlisted: Annotated[
+        bool, typer.Option("--unlisted", help="For a household that stands in no roster.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Issue a paper card: PNG, SVG and text."""
+    order = Order(
+        household=None if household is None else _household_id(household),
+        kind=CardKind[kind.name],
+        issue=issue,
+        replace=replace,
+        unlisted=unlisted,
+    )
+    with open_office(office.resolve()) as opened:
+        done = issue_card(
+            opened, order, out.resolve(), now=int(time.time()), randomness=secrets.token_bytes
+        )
+    _report(_card_report(done), f"Card of {done.name}: {done.image}", as_json=as_json)
+
+
+@app.command()
+def trust(
+    office: OfficeDir,
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    as_json: Json = False,
+) -> None:
+    """Write the trust list: issuers, the province's log and every terminal."""
+    with open_office(office.resolve()) as opened:
+        trusted = full_trust(opened.roster)
+        write_whole(out, encode_trust_list(trusted))
+    report = {"trust": str(out.resolve()), "version": trusted.version, "keys": len(trusted.keys)}
+    _report(report, f"{len(trusted.keys)} keys: {out}", as_json=as_json)
+
+
+@app.command()
+def keys(office: OfficeDir, as_json: Json = False) -> None:
+    """List who holds which key, and how many of them must sign."""
+    with open_office(office.resolve()) as opened:
+        ring = opened.keys
+        report = [
+            {
+                "role": role.name,
+                "threshold": role.threshold,
+                "holders": [
+                    {"holder": holder, "kid": key.kid.hex(), "here": ring.is_here(role, holder)}
+                    for holder, key in ring.public(role).items()
+                ],
+            }
+            for role in office_roles(list(opened.roster.kecamatan()))
+        ]
+    lines = [_role_line(role) for role in report]
+    _report(report, "\n".join(lines), as_json=as_json)
+
+
+@app.command()
+def households(
+    office: OfficeDir,
+    limit: Annotated[int | None, typer.Option(min=0, help="At most so many.")] = None,
+    desa: Annotated[str | None, typer.Option(help="Only of this desa (10 digits).")] = None,
+    as_json: Json = False,
+) -> None:
+    """List households with their people and what each is owed."""
+    with open_office(office.resolve()) as opened:
+        found = list(list_households(opened, desa=desa, limit=limit))
+    lines = [f"{h['household']}  {h['desa_name']}  {h['name']}" for h in found]
+    _report(found, "\n".join(lines) or "no household", as_json=as_json)
+
+
+def _household_id(text: str) -> bytes:
+    if re.fullmatch(r"[0-9a-fA-F]{16}", text) is None:
+        raise WrongUseError(f"{text!r} is not a household's id; give 16 hexadecimal digits")
+    return bytes.fromhex(text)
+
+
+def _card_report(done: IssuedCard) -> dict[str, Any]:
+    return {
+        "household": done.household.hex(),
+        "card": f"{done.household.hex()}{done.issue:02x}",
+        "issue": done.issue,
+        "kind": done.kind.name.lower(),
+        "name": done.name,
+        "image": str(done.image),
+        "svg": str(done.drawing),
+        "text": done.text,
+    }
+
+
+def _role_line(role: dict[str, Any]) -> str:
+    holders = ", ".join(h["holder"] + ("" if h["here"] else " (away)") for h in role["holders"])
+    return f"{role['role']}: {role['threshold']} of {len(role['holders'])}: {holders}"
+
+
+def _report(value: object, words: str, *, as_json: bool) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False) if as_json else words)
+
+
+def _stop(sentence: str, code: int) -> NoReturn:
+    typer.echo(sentence.replace("\n", " "), err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Enrolling a terminal: its key goes into the roster, its papers into its folder.
+
+The terminal made its key itself and shows only the public half (``keys/terminal.pub``). It gets
+``terminal.toml``, the root of trust and a road token; the office keeps a hash of the token. The
+terminal serves once the next publication lists it in the roll.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from card_codec.errors import CardCodecError
+from card_codec.keys import PEM_BYTES_MAX, PublicKey
+from ledger.access import token_hash
+from ledger.folder import TerminalConfig, write_whole
+from ledger.repository import Repository
+from provisioning.errors import ProvisioningError, WrongUseError
+from provisioning.office import Office
+
+TOKEN_BYTES = 32
+ORDINAL_MAX = 0xFFFF
+AWAY_MAX = 0xFFFF
+FIRST_EPOCH = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """What the office decides about a new terminal.
+
+    Attributes:
+        name: as the counter page and the roll show it.
+        point: the service point it stands at.
+        home: kecamatan it is home to.
+        holds: kecamatan whose rights it holds; its home always.
+        away: households it may serve away from their home (escrow).
+        province_url: base URL of the province's intake.
+        officer: initials of who serves, up to 12 characters.
+        language: ``id`` or ``en``.
+    """
+
+    name: str
+    point: str
+    home: str
+    holds: tuple[str, ...]
+    away: int
+    province_url: str
+    officer: str
+    language: str = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The terminal as it now stands in the roster."""
+
+    ordinal: int
+    epoch: int
+    config: Path
+
+
+def enrol(
+    office: Office,
+    terminal: Path,
+    enrolment: Enrolment,
+    *,
+    now: int,
+    randomness: Callable[[int], bytes],
+) -> Enrolled:
+    """Enrol the terminal whose folder this is.
+
+    Args:
+        office: the open office; it has published once.
+        terminal: the folder, with ``keys/terminal.pub`` in it.
+        enrolment: what was decided.
+        now: Unix seconds.
+        randomness: gives that many random bytes (``secrets.token_bytes``).
+
+    Raises:
+        ProvisioningError: no public key there, one already enrolled, an unknown kecamatan.
+        WrongUseError: a value out of bounds.
+    """
+    holds = tuple(sorted({enrolment.home, *enrolment.holds}))
+    _check_kecamatan(office, holds)
+    if not 0 <= enrolment.away <= AWAY_MAX:
+        raise WrongUseError(f"--away is not from 0 to {AWAY_MAX}; give a number of households")
+    key = _read_key(terminal)
+    _check_new(office, key)
+    root = _newest_root(office)
+    token = randomness(TOKEN_BYTES).hex()
+    with office.roster.db.atomic():
+        ordinal = _next_ordinal(office)
+        config = _config_text(enrolment, ordinal)
+        row = {
+            "ordinal": ordinal,
+            "epoch": FIRST_EPOCH,
+            "name": enrolment.name,
+            "point": enrolment.point,
+            "home": enrolment.home,
+            "away": enrolment.away,
+            "spki": key.spki,
+            "token_sha256": token_hash(token),
+            "enrolled": now,
+            "shut_out": None,
+        }
+        office.roster.db.table("terminal").insert(row)
+        office.roster.insert_all("terminal_holds", [(ordinal, FIRST_EPOCH, k) for k in holds])
+        write_whole(terminal / "keys" / "root.json", root)
+        write_whole(terminal / "keys" / "road.token", token.encode(), mode=0o600)
+        # Last, and only then the roster is committed: a folder with a configuration is enrolled.
+        write_whole(terminal / "terminal.toml", config.encode())
+    return Enrolled(ordinal, FIRST_EPOCH, terminal / "terminal.toml")
+
+
+def _check_kecamatan(office: Office, codes: tuple[str, ...]) -> None:
+    known = office.roster.kecamatan()
+    unknown = next((code for code in codes if code not in known), None)
+    if unknown is not None:
+        raise ProvisioningError(
+            f"this office does not serve kecamatan {unknown}; it serves {_some(list(known))}"
+        )
+
+
+def _some(codes: list[str]) -> str:
+    return ", ".join(codes) if len(codes) <= 5 else f"{codes[0]} to {codes[-1]} ({len(codes)})"
+
+
+def _read_key(terminal: Path) -> PublicKey:
+    path = terminal / "keys" / "terminal.pub"
+    try:
+        with path.open("rb") as file:
+            return PublicKey.from_pem(file.read(PEM_BYTES_MAX + 1))
+    except OSError as error:
+        raise ProvisioningError(
+            f"no public key at {path}; make one with `betang-terminal init --dir {terminal}`"
+        ) from error
+    except CardCodecError as error:
+        raise ProvisioningError(
+            f"{path}: {error.detail}; make a new one with `betang-terminal init`"
+        ) from error
+
+
+def _check_new(office: Office, key: PublicKey) -> None:
+    found = office.roster.db.execute(
+        "SELECT ordinal, name FROM terminal WHERE spki = ?", (key.spki,)
+    ).fetchone()
+    if found is not None:
+        raise ProvisioningError(
+            f"this terminal's key is already enrolled as terminal {found[0]} ({found[1]}); "
+            "nothing is to be done"
+        )
+
+
+def _newest_root(office: Office) -> bytes:
+    repository = Repository(office.release)
+    versions = repository.versions("root")
+    if not versions:
+        raise ProvisioningError(
+            "this office has no root of trust yet; run `betang-provision publish` first"
+        )
+    return (repository.metadata / f"{versions[-1]}.root.json").read_bytes()
+
+
+def _next_ordinal(office: Office) -> int:
+    (last,) = office.roster.db.execute("SELECT max(ordinal) FROM terminal").fetchone()
+    ordinal = (last or 0) + 1
+    if ordinal > ORDINAL_MAX:
+        raise ProvisioningError(f"all {ORDINAL_MAX} numbers of terminals are given away")
+    return int(ordinal)
+
+
+def _config_text(enrolment: Enrolment, ordinal: int) -> str:
+    """``terminal.toml``, checked by reading it as the terminal will."""
+    values: dict[str, int | str] = {
+        "ordinal": ordinal,
+        "epoch": FIRST_EPOCH,
+        "name": enrolment.name,
+        "point": enrolment.point,
+        "officer": enrolment.officer,
+        "home": enrolment.home,
+        "province": enrolment.province_url,
+        "language": enrolment.language,
+    }
+    for key, value in values.items():
+        if isinstance(value, str) and (not value.isprintable() or value != value.strip()):
+            raise WrongUseError(f"the {key} {value!r} is padded or not printable; write it plainly")
+    # A JSON string of printable text is a TOML basic string.
+    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
+    text = "\n".join(lines) + "\n"
+    try:
+        msgspec.convert(tomllib.loads(text), TerminalConfig)
+    except msgspec.ValidationError as error:
+        raise WrongUseError(f"the terminal cannot be enrolled so: {error}; correct it") from error
+    return text

@@ -121,7 +121,7 @@ def _scan_to_verdict(counter: Counter, data: bytes) -> None:
 
 def _decode_alone(data: bytes) -> None:
     grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if not zxingcpp.read_barcodes(grey, formats=[zxingcpp.BarcodeFormat.QRCode]):
+    if not zxingcpp.read_barcodes(grey, formats=zxingcpp.barcode_formats_from_str("QRCode")):
         raise SystemExit("the decoder alone does not read a frame; make the frames anew")
 
 

@@ -35,6 +35,8 @@ def main() -> None:
 
 def _frame(code: bytes, random: np.random.Generator) -> np.ndarray:
     picture = cv2.imdecode(np.frombuffer(code, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise SystemExit("the code drawn is no picture")
     height, width = picture.shape
     card = np.full((int(height * 1.25), int(width * 2.1)), 235, np.uint8)
     card[height // 8 : height // 8 + height, width : 2 * width] = picture

@@ -41,7 +41,9 @@ def report(bench: str, figures: list[Figure], *, notes: Callable[[], str] | None
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for figure in figures:
         holds = "yes" if figure.holds else "NO"
-        table.add_row(figure.name, f"{figure.value:g} {figure.unit}", f"≤ {figure.aim:g}", holds)
+        aim = "" if figure.aim is None else f"≤ {figure.aim:g}"
+        measured = f"{figure.value:g} {figure.unit}"
+        table.add_row(figure.name, measured, aim, holds if aim else "")
     console = Console()
     console.print(table)
     if notes:

@@ -11,10 +11,12 @@ from tests.source_tree import Module, covers
 
 COMMANDS = ("*/cli.py", "*/cli/*.py")
 
-# Where anything that goes wrong may be caught, since a process ends here.
+# Where anything that goes wrong may be caught, since a process or a request ends.
 PROCESS_EDGES = {
     "*/cli.py": "a command's end: a defect is told in one line",
     "*/cli/*.py": "the same, where a command fills a folder",
+    "terminal/web/edge.py": "a request's end: the counter's page answers and serves on",
+    "sync_agent/province/edge.py": "a request's end: the province answers and serves on",
 }
 
 

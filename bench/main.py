@@ -58,9 +58,8 @@ def _redemptions() -> list[Figure]:
 def _pairs(folder: Path, clock: Callable[[], float], *, looked: bool) -> list[tuple[float, float]]:
     """(redemption, bare commit) in seconds, taken in turn.
 
-    Args:
-        looked: whether the card was looked at first, untimed, as it is at a counter, where the
-            officer confirms what the screen already shows.
+    With ``looked`` the card was looked at first, untimed, as it is at a counter, where the officer
+    confirms what the screen already shows.
     """
     world, counter, texts = _counter(folder, PAIRS)
     bare = _bare(folder / "bare.db")

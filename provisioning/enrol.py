@@ -86,8 +86,7 @@ def enrol(
     """
     holds = tuple(sorted({enrolment.home, *enrolment.holds}))
     _check_kecamatan(office, holds)
-    if not 0 <= enrolment.away <= AWAY_MAX:
-        raise WrongUseError(f"--away is not from 0 to {AWAY_MAX}; give a number of households")
+    _check_away(enrolment.away)
     key = _read_key(terminal)
     _check_new(office, key)
     root = _newest_root(office)
@@ -114,6 +113,11 @@ def enrol(
         # Last, and only then the roster is committed: a folder with a configuration is enrolled.
         write_whole(terminal / "terminal.toml", config.encode())
     return Enrolled(ordinal, FIRST_EPOCH, terminal / "terminal.toml")
+
+
+def _check_away(households: int) -> None:
+    if not 0 <= households <= AWAY_MAX:
+        raise WrongUseError(f"--away is not from 0 to {AWAY_MAX}; give a number of households")
 
 
 def _check_kecamatan(office: Office, codes: tuple[str, ...]) -> None:

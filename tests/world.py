@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuf.api.metadata import DelegatedRole, Delegations, Root, Targets
+from tuf.api.metadata import DelegatedRole, Delegations, Key, Root, Targets
 
 from card_codec.credential import CardKind, Credential, issue_credential
 from card_codec.keys import PrivateKey
@@ -101,7 +101,7 @@ def programmes() -> tuple[Programme, ...]:
             worth,
             on_card=False,
             windows=(window,),
-        )  # fmt: skip
+        )
         for number, id, scope, limit, unit, price, worth in rows
     )
 
@@ -184,7 +184,7 @@ class World:
                 spki=folder.signer().public.spki,
                 enrolled=NOW - DAY,
                 shut_out=None,
-            )  # fmt: skip
+            )
         )
         ensure_journal(folder)
         return folder
@@ -238,8 +238,8 @@ class World:
         for kecamatan, rows in self.rows.items():
             base = make_base(kecamatan, period="2026-4", number=1, rows=rows.values())
             add(targets, f"rights/{kecamatan}/base.cbor.zst", write_base(base))
-        keys = {}
-        roles = {}
+        keys: dict[str, Key] = {}
+        roles: dict[str, DelegatedRole] = {}
         for name, holders, paths in (
             ("status", [self.online], ["status/*"]),
             ("usage", [self.online], ["usage/*/*"]),

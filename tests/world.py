@@ -101,7 +101,7 @@ def programmes() -> tuple[Programme, ...]:
             worth,
             on_card=False,
             windows=(window,),
-        )  # fmt: skip
+        )
         for number, id, scope, limit, unit, price, worth in rows
     )
 
@@ -184,7 +184,7 @@ class World:
                 spki=folder.signer().public.spki,
                 enrolled=NOW - DAY,
                 shut_out=None,
-            )  # fmt: skip
+            )
         )
         ensure_journal(folder)
         return folder

@@ -88,9 +88,13 @@ def drawer(folder: Path) -> list[Report]:
 
 
 def _homes(households: list[Report]) -> dict[str, str]:
-    """What each kecamatan is called on the page."""
-    names = {h["kecamatan"]: h.get("kecamatan_name") or h["kecamatan"] for h in households}
-    return dict(sorted(names.items()))
+    """The desa of each kecamatan, as the page names it."""
+    desa: dict[str, list[str]] = {}
+    for household in households:
+        names = desa.setdefault(household["kecamatan"], [])
+        if household["desa_name"] not in names:
+            names.append(household["desa_name"])
+    return {code: ", ".join(names) for code, names in sorted(desa.items())}
 
 
 def _publish(office: Path, folder: Path) -> None:

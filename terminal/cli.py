@@ -183,7 +183,7 @@ def _report(outcome: Redeemed | Verdict, *, unit: str) -> dict[str, object]:
 
 
 def _detail(facts: Facts) -> dict[str, object] | None:
-    if facts == Facts():
+    if facts.at is None and facts.point is None and facts.redemption is None:
         return None
     at = datetime.fromtimestamp(facts.at, UTC).astimezone(WIB) if facts.at else None
     return {

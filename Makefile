@@ -9,7 +9,6 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
-PACKAGES := card_codec ledger terminal sync_agent provisioning
 FAST := not slow and not browser and not crash and not bench and not static
 
 ifneq ($(VENV),.venv)
@@ -33,7 +32,7 @@ test: setup setup-test ## install what the tests need and run all of them
 check: setup ## format, lint, types, import contracts and the fast tests; under a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "check: run make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy $(PACKAGES) tests docs $(wildcard bench)
+	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest -q -m "$(FAST)"
 

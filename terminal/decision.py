@@ -128,38 +128,40 @@ def decide(credential: Credential, request: Request, here: Here) -> Verdict:
     household = here.household
     if household is None:
         return Refused(Reason.RIGHT_NOT_HERE)
-    person = request.programme.scope is Scope.PERSON
-    if person and request.member is None and here.members:
-        place = household.place
-        return ChooseMember(request.programme, credential.name, place, here.members)
-    window = _open_window(request.programme, here.moment)
-    if isinstance(window, Refused):
-        return window if _has_right(request, here, household) else Refused(Reason.NOT_ENTITLED)
-    right = _right(request, household, window)
-    owed = here.quantity_of(right)
-    if owed is None:
-        return Refused(Reason.NOT_ENTITLED)
-    grant = _grant(request, owed, here.taken_of(right), here)
+    if request.programme.scope is Scope.PERSON and request.member is None:
+        if not here.members:
+            return Refused(Reason.NOT_ENTITLED)
+        return ChooseMember(request.programme, credential.name, household.place, here.members)
+    grant = _grant(request, household, here)
     if isinstance(grant, Refused):
         return grant
     basis = _place(household, here)
     if isinstance(basis, Refused):
         return basis
-    quantity, left = grant
     return Approved(
-        right=right,
+        right=grant.right,
         programme=request.programme,
-        window=window,
+        window=grant.window,
         issue=credential.issue,
         name=credential.name,
         place=household.place,
-        quantity=quantity,
-        left_before=left,
-        left_after=None if left is None else left - quantity,
-        pays=quantity * request.programme.price,
+        quantity=grant.quantity,
+        left_before=grant.left,
+        left_after=None if grant.left is None else grant.left - grant.quantity,
+        pays=grant.quantity * request.programme.price,
         basis=basis,
         away_left=_away_left(household, here) if basis is Basis.AWAY else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """What may be given from one window; ``left`` before it, None where there is no limit."""
+
+    window: Window
+    right: Right
+    quantity: int
+    left: int | None
 
 
 def _card(credential: Credential, here: Here) -> Refused | None:
@@ -186,16 +188,27 @@ def _status(credential: Credential, here: Here) -> Refused | None:
     return None
 
 
-def _open_window(programme: Programme, moment: Moment) -> Window | Refused:
-    """The window that is open: from early ≥ its opening until late > its close."""
-    windows = sorted(programme.windows, key=lambda w: w.closes)
-    for window in windows:
-        if moment.early >= window.opens and moment.late <= window.closes:
-            return window
-    coming = [w.opens for w in windows if moment.early < w.opens]
-    if coming:
-        return Refused(Reason.WINDOW_NOT_OPEN, Facts(day=min(coming)))
-    return Refused(Reason.WINDOW_CLOSED, Facts(day=windows[-1].closes if windows else None))
+def _grant(request: Request, household: Household, here: Here) -> _Grant | Refused:
+    """From which window how much may be given: of the open ones, the first to close that holds it.
+
+    A stage may still run when the next has begun; what was taken of one says nothing of the other.
+    """
+    windows = sorted(request.programme.windows, key=lambda w: w.closes)
+    rights = [(w, _right(request, household, w)) for w in windows]
+    owed = [(w, r, q) for w, r in rights if (q := here.quantity_of(r)) is not None]
+    if not owed:
+        return Refused(Reason.NOT_ENTITLED)
+    refused: list[Refused] = []
+    for window, right, quantity in owed:
+        if not _is_open(window, here.moment):
+            continue
+        grant = _from_window(request, window, right, owed=quantity, here=here)
+        if not isinstance(grant, Refused):
+            return grant
+        refused.append(grant)
+    if not refused:
+        return _no_window([window for window, _, _ in owed], here.moment)
+    return next((r for r in refused if r.reason is Reason.MORE_THAN_LEFT), refused[-1])
 
 
 def _right(request: Request, household: Household, window: Window) -> Right:
@@ -203,27 +216,33 @@ def _right(request: Request, household: Household, window: Window) -> Right:
     return Right(household.row.household, member, request.programme.number, window.number)
 
 
-def _has_right(request: Request, here: Here, household: Household) -> bool:
-    """Whether a right by this programme stands here in any window."""
-    return any(
-        here.quantity_of(_right(request, household, window)) is not None
-        for window in request.programme.windows
-    )
+def _is_open(window: Window, moment: Moment) -> bool:
+    """Open from early ≥ its opening until late > its close."""
+    return moment.early >= window.opens and moment.late <= window.closes
 
 
-def _grant(
-    request: Request, owed: int, taken: Taken, here: Here
-) -> tuple[int, int | None] | Refused:
-    """How much may be given, and what was left before."""
+def _no_window(windows: list[Window], moment: Moment) -> Refused:
+    """No window is open; they come in the order in which they close."""
+    coming = [w.opens for w in windows if moment.early < w.opens]
+    if coming:
+        return Refused(Reason.WINDOW_NOT_OPEN, Facts(day=min(coming)))
+    return Refused(Reason.WINDOW_CLOSED, Facts(day=windows[-1].closes))
+
+
+def _from_window(
+    request: Request, window: Window, right: Right, *, owed: int, here: Here
+) -> _Grant | Refused:
+    """How much of one right may be given, and what was left before."""
     if request.programme.limit is Limit.STATUS:
-        return request.quantity or 1, None
+        return _Grant(window, right, request.quantity or 1, None)
+    taken = here.taken_of(right)
     left = owed - taken.total
     if left <= 0:
         return Refused(Reason.ALREADY_REDEEMED, _when_and_where(taken, here))
     quantity = left if request.quantity is None else request.quantity
     if quantity > left:
         return Refused(Reason.MORE_THAN_LEFT, Facts(count=left))
-    return quantity, left
+    return _Grant(window, right, quantity, left)
 
 
 def _when_and_where(taken: Taken, here: Here) -> Facts:

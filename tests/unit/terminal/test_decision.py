@@ -97,7 +97,7 @@ def here(case: Case) -> Here:
         home=case.home,
         me=ME,
         away_quota=case.quota,
-        away_served=frozenset(SERVED[: case.served] + [HOUSEHOLD] * case.served_itself),
+        away_served=lambda: frozenset(SERVED[: case.served] + [HOUSEHOLD] * case.served_itself),
         freshness=step,
         moment=Moment(case.early, case.early, case.late, 0, 0, 0, b"bootboot"),
         point_of=POINTS.get,

@@ -6,6 +6,8 @@ Exit codes: 0 done, 1 refused or a check failed, 2 wrong use. Each error is one 
 from __future__ import annotations
 
 import json
+import secrets
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -86,6 +88,30 @@ def redeem(  # noqa: PLR0917 - a command's options
 
 
 @app.command()
+def serve(
+    config: Config,
+    port: Annotated[int, typer.Option(help="on loopback; 0 for any free one")] = 0,
+    embed: Annotated[str | None, typer.Option(help="the one origin that may frame the page")] = None,
+) -> None:
+    """Serve the counter's page on this machine until SIGTERM; prints one JSON line when ready."""
+    from terminal.web.serve import serve as serve_page  # a web server is not needed to redeem
+
+    token = secrets.token_urlsafe(24)
+
+    def ready(bound: int) -> None:
+        url = f"http://127.0.0.1:{bound}/?token={token}"
+        typer.echo(json.dumps({"ready": True, "url": url}))
+        sys.stdout.flush()
+
+    counter = _open(config, serving=True)
+    try:
+        counter.take_in_box()
+        serve_page(counter, port=port, token=token, ready=ready, embed=embed)
+    finally:
+        counter.close()
+
+
+@app.command()
 def state(config: Config, as_json: Json = False) -> None:
     """Where this counter stands: entries, ledger, what waits for a road."""
     counter = _open(config)
@@ -133,10 +159,10 @@ def demo(
     run_demo(folder, seed=seed, say=say, say_where=typer.echo)
 
 
-def _open(config: Path) -> Counter:
+def _open(config: Path, *, serving: bool = False) -> Counter:
     folder = open_folder(config)
     ensure_journal(folder)
-    return open_counter(folder)
+    return open_counter(folder, serving=serving)
 
 
 def _presentation(image: Path | None, text: str | None) -> Presentation:

@@ -61,7 +61,8 @@ def prepare(folder: Path, *, seed: int, say: Say) -> Report:
     drawer = [{"text": c["report"]["text"], **c["drawer"]} for c in chosen]
     homes = _homes(_households(office))
     for card in drawer:
-        card["home"] = homes.get(card["kecamatan"], "")
+        home = card["kecamatan"]
+        card["home"] = f"loket {list(homes).index(home) + 1}" if home in homes else ""
     kept = {
         "report": report,
         "drawer": drawer + _not_ours(drawer),

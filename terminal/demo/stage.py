@@ -47,7 +47,8 @@ class CounterOnStage:
         """What the counter's own page says; empty while it is down."""
         if self.page is None or self.serving is None or self.serving.process.poll() is not None:
             return {}
-        return self.page.get("/state")
+        found: Report = self.page.get("/state").get("state", {})
+        return found
 
     def sync(self) -> Report:
         """One run of the agent over the cable.

@@ -28,6 +28,9 @@ NOTES = {
 }
 SIZES_PX = (34, 30, 22, 22)
 """Heights of title, name, place and number, note."""
+SIZE_MIN_PX = 14
+GLYPH_WIDTH = 0.55
+"""Of a letter, as a part of its height, on average."""
 LINE_SPACE = 1.35
 
 
@@ -61,8 +64,8 @@ def png_card(text: str, label: Label) -> bytes:
     draw = ImageDraw.Draw(card)
     top = float(code.height)
     for line, size in zip(label.lines, SIZES_PX, strict=True):
-        font = _fitting(line, size, width - 2 * margin)
-        draw.text((margin, top), line, fill=0, font=font)
+        fits, font = _fitting(line, size, width - 2 * margin)
+        draw.text((margin, top), fits, fill=0, font=font)
         top += size * LINE_SPACE
     out = io.BytesIO()
     card.save(out, "PNG", optimize=True, dpi=(300, 300))
@@ -82,10 +85,12 @@ def svg_card(text: str, label: Label) -> bytes:
     ]
     top = float(side)
     for line, size in zip(label.lines, SIZES_PX, strict=True):
-        fit = min(size, (side - 2 * margin) / (0.6 * len(line)))
+        # A reader of SVG has fonts of its own: a long line is told how wide it may be.
+        room = side - 2 * margin
+        squeezed = f' textLength="{room}" lengthAdjust="spacingAndGlyphs"'
         parts.append(
-            f'<text x="{margin}" y="{top + size:.0f}" font-family="sans-serif" '
-            f'font-size="{fit:.1f}">{escape(line)}</text>'
+            f'<text x="{margin}" y="{top + size:.0f}" font-family="sans-serif" font-size="{size}"'
+            f"{squeezed if len(line) * size * GLYPH_WIDTH > room else ''}>{escape(line)}</text>"
         )
         top += size * LINE_SPACE
     return "".join([*parts, "</svg>\n"]).encode()
@@ -100,11 +105,15 @@ def _side(svg: str) -> int:
     return int(svg.split('width="', 1)[1].split('"', 1)[0])
 
 
-def _fitting(line: str, size: int, width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The font in that height, or in the largest below it in which the line fits."""
-    while size > 10:
-        font = ImageFont.load_default(size)
-        if font.getlength(line) <= width:
-            return font
+def _fitting(
+    line: str, size: int, width: int
+) -> tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont]:
+    """The line in that height or the largest below it in which it fits; cut if in none."""
+    font = ImageFont.load_default(size)
+    while font.getlength(line) > width and size > SIZE_MIN_PX:
         size -= 1
-    return ImageFont.load_default(size)
+        font = ImageFont.load_default(size)
+    fits = line
+    while font.getlength(fits) > width:
+        fits = f"{fits.rstrip('…')[:-1]}…"
+    return fits, font

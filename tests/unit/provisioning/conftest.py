@@ -1,0 +1,24 @@
+"""One office for all, copied for each test: its keys are real and cost time to make."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.unit.provisioning.played import Province, make_office
+
+
+@pytest.fixture(scope="session")
+def made_office(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_office(tmp_path_factory.mktemp("made") / "office")
+
+
+@pytest.fixture
+def office(made_office: Path, tmp_path: Path) -> Path:
+    """A fresh office of 40 households in two kecamatan."""
+    return Path(shutil.copytree(made_office, tmp_path / "office"))
+
+
+@pytest.fixture
+def province(tmp_path: Path) -> Province:
+    return Province(tmp_path / "province")

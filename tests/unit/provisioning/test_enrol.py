@@ -1,0 +1,231 @@
+import hashlib
+import re
+import shutil
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from card_codec.keys import PrivateKey
+from ledger.access import Door, read_access
+from ledger.clock import Reading
+from ledger.element import Right
+from ledger.errors import FolderError
+from ledger.folder import open_folder
+from ledger.install import POLICY_PATH, ROLL_PATH, take_in_box
+from ledger.journal import open_journal
+from ledger.policy import read_policy
+from ledger.rights import Rights
+from ledger.roll import read_roll
+from provisioning.enrol import Enrolment, enrol
+from provisioning.errors import ProvisioningError, WrongUseError
+from provisioning.office import open_office
+from terminal.init import ensure_journal, make_keys
+from tests.unit.provisioning.played import (
+    KEC_1,
+    KEC_2,
+    NOW,
+    Province,
+    enrol_terminal,
+    publish_office,
+    read_ledger,
+)
+
+ENROLMENT = Enrolment(
+    name="Loket 1",
+    point="Balai Desa",
+    home=KEC_1,
+    holds=(),
+    away=5,
+    province_url="http://127.0.0.1:1",
+    officer="BR",
+)
+
+
+@pytest.fixture
+def terminal(office: Path, province: Province, tmp_path: Path) -> Path:
+    """A terminal with its keys, at an office that has published once."""
+    publish_office(office, province)
+    make_keys(tmp_path / "counter1")
+    return tmp_path / "counter1"
+
+
+def listed(office: Path) -> list[Any]:
+    db = sqlite3.connect(office / "office.db")
+    found = db.execute("SELECT ordinal, home FROM terminal").fetchall()
+    db.close()
+    return found
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_enrolled_terminal_finds_its_papers(office: Path, terminal: Path) -> None:
+    done = enrol_terminal(office, terminal)
+    folder = open_folder(terminal)
+    assert (done.ordinal, done.epoch, done.config) == (1, 1, terminal / "terminal.toml")
+    assert (folder.config.ordinal, folder.config.epoch, folder.config.home) == (1, 1, KEC_1)
+    assert folder.config.point == 'Balai Desa "Satu"'
+    assert folder.config.officer == "BR"
+    assert re.fullmatch(r"[0-9a-f]{64}", folder.road_token.read_text(encoding="ascii"))
+    assert folder.road_token.stat().st_mode & 0o777 == 0o600
+    root = office / "release" / "metadata" / "1.root.json"
+    assert folder.first_root.read_bytes() == root.read_bytes()
+    assert names(terminal) == {
+        "keys/terminal.pem",
+        "keys/terminal.pub",
+        "keys/root.json",
+        "keys/road.token",
+        "terminal.toml",
+    }
+
+
+def test_next_publication_lists_the_terminal_its_homes_and_its_token(
+    office: Path, terminal: Path, province: Province, tmp_path: Path
+) -> None:
+    make_keys(tmp_path / "counter2")
+    enrol_terminal(office, terminal)
+    assert enrol_terminal(office, tmp_path / "counter2", home=KEC_2, holds=()).ordinal == 2
+    publish_office(office)
+    province.take(office / "release")
+    files = read_ledger(province.repository, tmp_path / "reader")
+    one, two = read_roll(files[ROLL_PATH]).terminals
+    assert (one.ordinal, one.home, one.holds, one.away_households) == (1, KEC_1, (KEC_1, KEC_2), 5)
+    assert (two.ordinal, two.home, two.holds) == (2, KEC_2, (KEC_2,))
+    assert one.spki == open_folder(terminal).signer().public.spki
+    homes = {p.desa[:6]: p.home for p in read_policy(files[POLICY_PATH]).places}
+    assert homes == {KEC_1: 1, KEC_2: 2}
+    token = (terminal / "keys" / "road.token").read_bytes()
+    access = read_access((office / "release" / "access.json").read_bytes())
+    assert access.terminals[0] == Door(1, 1, hashlib.sha256(token).hexdigest())
+    assert access.opens(token.decode()) == access.terminals[0]
+
+
+def test_before_any_terminal_is_enrolled_no_place_has_a_home(
+    office: Path, province: Province, tmp_path: Path
+) -> None:
+    publish_office(office, province)
+    province.take(office / "release")
+    files = read_ledger(province.repository, tmp_path / "reader")
+    assert {p.home for p in read_policy(files[POLICY_PATH]).places} == {0}
+
+
+def test_enrolled_terminal_installs_the_rights_of_every_household(
+    office: Path, terminal: Path, province: Province
+) -> None:
+    enrol_terminal(office, terminal)
+    publish_office(office)
+    province.take(office / "release")
+    folder = open_folder(terminal)
+    ensure_journal(folder)
+    shutil.copytree(province.repository.folder, folder.in_box)
+    journal = open_journal(folder.journal)
+    done = take_in_box(folder, journal, Reading(NOW, 1_000, b"bootboot"))
+    journal.close()
+    assert done.problem is None
+    assert done.changed
+    rights = Rights(folder.rights)
+    db = sqlite3.connect(office / "office.db")
+    households = db.execute("SELECT id, class FROM household").fetchall()
+    persons = db.execute("SELECT household, member, programme, quantity FROM person_right")
+    for id, class_number in households:
+        found = rights.household(id)
+        assert found is not None
+        assert found.row.class_number == class_number
+        assert rights.quantity(found, Right(id, 0, 2, 1)) == 1
+    for id, member, programme, quantity in persons:
+        found = rights.household(id)
+        assert found is not None
+        number = {"klinik": 3, "seragam": 4}[programme]
+        assert rights.quantity(found, Right(id, member, number, 1)) == quantity
+    db.close()
+    rights.close()
+
+
+def test_terminal_of_a_later_root_gets_the_newest_one(
+    office: Path, terminal: Path, province: Province
+) -> None:
+    publish_office(office, Province(province.folder), rotate=True)
+    enrol_terminal(office, terminal)
+    newest = office / "release" / "metadata" / "2.root.json"
+    assert (terminal / "keys" / "root.json").read_bytes() == newest.read_bytes()
+
+
+def test_key_is_enrolled_once(office: Path, terminal: Path, tmp_path: Path) -> None:
+    enrol_terminal(office, terminal)
+    copy = tmp_path / "copy" / "keys"
+    copy.mkdir(parents=True)
+    shutil.copyfile(terminal / "keys" / "terminal.pub", copy / "terminal.pub")
+    with pytest.raises(ProvisioningError, match=r"already enrolled as terminal 1 \(Loket 1\)"):
+        enrol_terminal(office, tmp_path / "copy")
+    assert names(tmp_path / "copy") == {"keys/terminal.pub"}
+    assert listed(office) == [(1, KEC_1)]
+
+
+@pytest.mark.parametrize(("home", "holds"), [("629977", ()), (KEC_1, (KEC_2, "629977"))])
+def test_unknown_kecamatan_is_refused(
+    office: Path, terminal: Path, home: str, holds: tuple[str, ...]
+) -> None:
+    with pytest.raises(ProvisioningError, match="does not serve kecamatan 629977") as refused:
+        enrol_terminal(office, terminal, home=home, holds=holds)
+    assert refused.value.exit_code == 1
+    assert "terminal.toml" not in names(terminal)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"-----BEGIN PUBLIC KEY-----\n", b"x" * 100_000, PrivateKey.generate().to_pem()],
+)
+def test_file_that_is_no_public_key_is_refused(
+    office: Path, terminal: Path, content: bytes
+) -> None:
+    (terminal / "keys" / "terminal.pub").write_bytes(content)
+    with pytest.raises(ProvisioningError, match=r"terminal\.pub"):
+        enrol_terminal(office, terminal)
+    assert listed(office) == []
+
+
+def test_folder_without_a_key_is_refused(office: Path, terminal: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProvisioningError, match="no public key at"):
+        enrol_terminal(office, tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_office_that_never_published_gives_no_root(office: Path, tmp_path: Path) -> None:
+    make_keys(tmp_path / "counter1")
+    with pytest.raises(ProvisioningError, match="publish` first"):
+        enrol_terminal(office, tmp_path / "counter1")
+
+
+@pytest.mark.parametrize(
+    ("enrolment", "words"),
+    [
+        (replace(ENROLMENT, officer="Bernadetta Rahayu"), "officer"),
+        (replace(ENROLMENT, name=""), "name"),
+        (replace(ENROLMENT, name="Loket\n1"), "name"),
+        (replace(ENROLMENT, point=" Balai"), "point"),
+        (replace(ENROLMENT, province_url="ftp://x"), "province"),
+        (replace(ENROLMENT, language="nl"), "language"),
+        (replace(ENROLMENT, away=70_000), "--away"),
+        (replace(ENROLMENT, away=-1), "--away"),
+    ],
+)
+def test_value_out_of_bounds_enrols_nothing(
+    office: Path, terminal: Path, enrolment: Enrolment, words: str
+) -> None:
+    with open_office(office) as opened, pytest.raises(WrongUseError, match=words):
+        enrol(opened, terminal, enrolment, now=NOW, randomness=lambda size: b"r" * size)
+    assert listed(office) == []
+    assert "terminal.toml" not in names(terminal)
+
+
+def test_folder_that_cannot_be_written_leaves_the_roster_as_it_was(
+    office: Path, terminal: Path
+) -> None:
+    (terminal / "terminal.toml").mkdir()
+    with pytest.raises(FolderError, match="nothing was changed"):
+        enrol_terminal(office, terminal)
+    assert listed(office) == []

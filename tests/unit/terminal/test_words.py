@@ -5,6 +5,7 @@ from importlib.resources import files
 
 import pytest
 from babel.messages.pofile import read_po
+
 from card_codec.reason import rows
 from terminal.words import LANGUAGES, PLAIN, Language, Words, placeholders, words
 

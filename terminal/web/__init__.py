@@ -1,0 +1,1 @@
+"""The counter's page: FastAPI on loopback, for one browser at the counter."""

@@ -1,0 +1,169 @@
+"""Acts of the page: what was shown, what came of it, and that none of it happens twice.
+
+A scanner may send a code twice, a finger may press Enter twice, a browser may send a request
+again. Each look at a card is an act with an id of its own; giving is asked for by that id, so that
+one act is one redemption however often it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ledger.entry import Presented
+from ledger.policy import Limit, Programme
+from terminal.counter import Approved, ChooseMember, Presentation, Redeemed, Request
+from terminal.decision import Verdict
+
+SAME_CARD_SECONDS = 3.0
+"""A card seen again within this gets the same answer: never a false SUDAH DIAMBIL."""
+DONE_SECONDS = 2.0
+"""How long the page shows what was recorded; a scan meanwhile is the same card, still there."""
+_ACTS_KEPT = 64
+
+Outcome = Verdict | Redeemed
+
+
+class Judge(Protocol):
+    """What acts need of a counter."""
+
+    def programmes(self) -> tuple[Programme, ...]:
+        """Programmes that can be served."""
+        ...
+
+    def look(self, presentation: Presentation, request: Request) -> Verdict:
+        """Judge without giving."""
+        ...
+
+    def redeem(self, presentation: Presentation, request: Request) -> Outcome:
+        """Give or refuse; durable when it returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One card shown for one programme.
+
+    Attributes:
+        presentation: kept only while it may still be needed to give.
+        same_until: monotonic time until which the same card gets this same act.
+        began: monotonic time of its first sight.
+        again: it was seen before and is the same act.
+    """
+
+    id: str
+    key: bytes
+    presentation: Presentation | None
+    request: Request
+    outcome: Outcome
+    same_until: float
+    began: float
+    again: bool = False
+
+
+class Acts:
+    """The last acts of this start. Safe to call from several threads: one at a time."""
+
+    def __init__(self, counter: Judge, *, monotonic: Callable[[], float]) -> None:
+        self._counter = counter
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._acts: OrderedDict[str, Act] = OrderedDict()
+        self._newest: dict[bytes, str] = {}
+        self._seconds = 0.0
+        self._given = 0
+
+    def show(self, presentation: Presentation, request: Request) -> Act:
+        """Look at a card. The same card again within three seconds is the same act."""
+        key = _key(presentation.text, request)
+        with self._lock:
+            now = self._monotonic()
+            seen = self._acts.get(self._newest.get(key, ""))
+            if seen is not None and now <= seen.same_until:
+                again = replace(seen, same_until=max(seen.same_until, now + SAME_CARD_SECONDS))
+                self._keep(again)
+                return replace(again, again=True)
+            asked = self._with_quantity(request)
+            outcome = self._counter.look(presentation, asked)
+            waits = isinstance(outcome, Approved | ChooseMember)
+            act = Act(
+                id=secrets.token_urlsafe(16),
+                key=key,
+                presentation=presentation if waits else None,
+                request=asked,
+                outcome=outcome,
+                same_until=now + SAME_CARD_SECONDS,
+                began=now,
+            )
+            self._keep(act)
+            return act
+
+    def choose(self, id: str, member: int) -> Act | None:
+        """Look again for one member of the household; None if that act is no longer held."""
+        with self._lock:
+            act = self._acts.get(id)
+        if act is None or act.presentation is None:
+            return None
+        return self.show(act.presentation, replace(act.request, member=member, quantity=None))
+
+    def give(self, id: str) -> Act | None:
+        """Record what the act showed; asked again, the answer is the same. None if not held.
+
+        Raises:
+            NotSavedError: nothing was recorded; the same act may be tried again.
+            JournalDamagedError: service stops.
+        """
+        with self._lock:
+            act = self._acts.get(id)
+            if act is None or act.presentation is None or not isinstance(act.outcome, Approved):
+                return act
+            # Exactly what stood on the screen is recorded, or nothing.
+            asked = replace(act.request, quantity=act.outcome.quantity)
+            outcome = self._counter.redeem(act.presentation, asked)
+            now = self._monotonic()
+            by_camera = act.presentation.presented is Presented.PICTURE
+            stays = SAME_CARD_SECONDS if by_camera else DONE_SECONDS
+            done = replace(
+                act,
+                presentation=None,
+                outcome=outcome,
+                same_until=max(act.same_until, now + stays),
+            )
+            self._keep(done)
+            if isinstance(outcome, Redeemed):
+                self._given += 1
+                self._seconds += now - act.began
+            return done
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """From sight to record, mean of this start; None before the first."""
+        return self._seconds / self._given if self._given else None
+
+    def _with_quantity(self, request: Request) -> Request:
+        """Visits go one at a time; of everything else all that is left."""
+        limit = next(
+            (p.limit for p in self._counter.programmes() if p.id == request.programme), None
+        )
+        one = limit is Limit.VISITS and request.quantity is None
+        return replace(request, quantity=1) if one else request
+
+    def _keep(self, act: Act) -> None:
+        self._acts[act.id] = act
+        self._acts.move_to_end(act.id)
+        self._newest[act.key] = act.id
+        while len(self._acts) > _ACTS_KEPT:
+            _, old = self._acts.popitem(last=False)
+            if self._newest.get(old.key) == old.id:
+                del self._newest[old.key]
+
+
+def _key(text: str, request: Request) -> bytes:
+    """What makes two sights the same: the card, the programme, the person."""
+    card = hashlib.sha256(text.strip().upper().encode()).digest()
+    return card + f"{request.programme}/{request.member}".encode()

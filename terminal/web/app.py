@@ -1,0 +1,216 @@
+"""The counter's page as a web application: requests in, screens out. No rule is decided here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import FastAPI, Form
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import Scope
+
+from card_codec.errors import CardCodecError
+from card_codec.readers.scan import Effort, scan_picture
+from card_codec.reason import Reason
+from card_codec.refusal import Refused
+from ledger.entry import Presented
+from ledger.look import LookFile, look_file
+from terminal.counter import Presentation
+from terminal.counter import Request as Wish
+from terminal.errors import WrongRequestError
+from terminal.web.acts import Acts
+from terminal.web.answers import Answers, Served
+from terminal.web.edge import add_edge
+from terminal.web.guard import PICTURE_BYTES_MAX, Door, Guard
+from terminal.web.page import StaticFile, static_file
+from terminal.words import Language
+
+DONE_MILLISECONDS = 2_000
+_COOKIE_SECONDS = 365 * 86_400
+
+
+class Asked(BaseModel):
+    """Base of what the page's script sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Scan(Asked):
+    """A text, as a scanner typed it."""
+
+    text: Annotated[str, Field(max_length=32_000)]
+    programme: Annotated[str, Field(max_length=64)]
+    member: Annotated[int, Field(ge=1, le=255)] | None = None
+
+
+class Choice(Asked):
+    """The member an act is for."""
+
+    act: Annotated[str, Field(max_length=64)]
+    member: Annotated[int, Field(ge=1, le=255)]
+
+
+class Give(Asked):
+    """The act to record."""
+
+    act: Annotated[str, Field(max_length=64)]
+
+
+def create_app(
+    counter: Served,
+    *,
+    port: int,
+    token: str,
+    embed: str | None = None,
+    done_milliseconds: int = DONE_MILLISECONDS,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> FastAPI:
+    """The page of one counter.
+
+    Args:
+        counter: the opened terminal.
+        port: where the page listens on loopback.
+        token: random for each start.
+        embed: the one origin that may frame the page and type into it.
+        done_milliseconds: how long a recorded redemption stays on the screen; 0 = until a key.
+        monotonic: seconds that only rise.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    door = Door(port, token, embed)
+    answers = Answers(counter, door, Acts(counter, monotonic=monotonic), done_milliseconds)
+    _add_page(app, answers)
+    _add_choices(app, answers)
+    _add_acts(app, answers)
+    _add_ends(app, answers)
+    return app
+
+
+def _add_page(app: FastAPI, answers: Answers) -> None:
+    """The page itself, its files and its state."""
+    door = answers.door
+
+    @app.get("/")
+    def page(request: Request, token: str | None = None) -> Response:
+        if token is None:
+            return answers.whole_page(request)
+        if not door.is_token(token):
+            return answers.told(request, 403, "e.token")
+        entered = RedirectResponse("/", 303)
+        entered.set_cookie(door.cookie, door.session, httponly=True, samesite="strict")
+        return entered
+
+    @app.get("/state")
+    def state(request: Request) -> Response:
+        now = answers.counter.state()
+        return JSONResponse(answers.bar(request, now).as_json(now))
+
+    @app.get("/look/{name}")
+    def look(name: str) -> Response:
+        return _file(look_file(name))
+
+    @app.get("/static/{name}")
+    def static(name: str) -> Response:
+        return _file(static_file(name))
+
+
+def _add_choices(app: FastAPI, answers: Answers) -> None:
+    """What this browser remembers: language and service. Plain forms; they need no script."""
+
+    @app.post("/language")
+    def language(choice: Annotated[Language, Form()]) -> Response:
+        return _remember(answers.language_cookie, choice)
+
+    @app.post("/service")
+    def service(programme: Annotated[str, Form(max_length=64)]) -> Response:
+        known = {one.id for one in answers.counter.programmes()}
+        if programme not in known:
+            return RedirectResponse("/", 303)
+        return _remember(answers.service_cookie, programme)
+
+
+def _add_acts(app: FastAPI, answers: Answers) -> None:
+    """A card is shown, a member chosen, the act recorded. Each answers with a screen."""
+
+    @app.post("/scan")
+    def scan(request: Request, asked: Scan) -> Response:
+        presentation = Presentation(asked.text, Presented.TEXT)
+        return answers.look(request, presentation, Wish(asked.programme, asked.member))
+
+    @app.post("/picture")
+    async def picture(request: Request) -> Response:
+        async with request.form(max_files=1, max_fields=4) as form:
+            upload, programme = form.get("picture"), form.get("programme")
+            if not isinstance(upload, UploadFile) or not isinstance(programme, str):
+                return answers.told(request, 400, "e.request")
+            data = await upload.read()
+            frame = form.get("frame") is not None
+        if len(data) > PICTURE_BYTES_MAX:
+            return answers.told(request, 413, "e.too_big")
+        return await run_in_threadpool(
+            _look_at_picture, answers, request, data, programme=programme, frame=frame
+        )
+
+    @app.post("/choose")
+    def choose(request: Request, choice: Choice) -> Response:
+        return answers.act(request, answers.acts.choose(choice.act, choice.member))
+
+    @app.post("/redeem")
+    def redeem(request: Request, give: Give) -> Response:
+        return answers.act(request, answers.acts.give(give.act))
+
+
+def _add_ends(app: FastAPI, answers: Answers) -> None:
+    """Everything that is not an answer: refused at the door, not understood, gone wrong."""
+
+    @app.exception_handler(RequestValidationError)
+    @app.exception_handler(WrongRequestError)
+    def not_understood(request: Request, _: Exception) -> Response:
+        return answers.told(request, 400, "e.request")
+
+    @app.exception_handler(HTTPException)
+    def no_such_thing(request: Request, error: HTTPException) -> Response:
+        return answers.told(request, error.status_code, "e.request")
+
+    def refuse(scope: Scope, status: int, key: str) -> Response:
+        return answers.told(Request(scope), status, key)
+
+    add_edge(app, answers.told)
+    app.add_middleware(Guard, door=answers.door, refuse=refuse)
+
+
+def _look_at_picture(
+    answers: Answers, request: Request, data: bytes, *, programme: str, frame: bool
+) -> Response:
+    """A camera's frame without a code is no presentation; a chosen picture without one is."""
+    effort = Effort.FRAME if frame else Effort.STILL
+    try:
+        texts = scan_picture(data, effort=effort, accept=_is_ours)
+    except CardCodecError:
+        return answers.refusal(request, Refused(Reason.UNREADABLE))
+    if frame and not texts:
+        return Response(status_code=204)
+    presentation = Presentation(texts[0] if texts else "", Presented.PICTURE)
+    return answers.look(request, presentation, Wish(programme))
+
+
+def _is_ours(text: str) -> bool:
+    return text.upper().startswith("KHB")
+
+
+def _file(found: LookFile | StaticFile | None) -> Response:
+    if found is None:
+        raise HTTPException(404)
+    return Response(found.data, media_type=found.content_type)
+
+
+def _remember(cookie: str, value: str) -> Response:
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(cookie, value, max_age=_COOKIE_SECONDS, httponly=True, samesite="strict")
+    return answer

@@ -1,0 +1,298 @@
+"""One screen of the page, in words: what came of an act, ready for its template.
+
+Before the commit a screen is ink on paper. A colour is a verdict: green only once the redemption
+is on the disk, the others for a refusal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from markupsafe import Markup
+
+from card_codec.reason import Reason, Severity, row
+from card_codec.refusal import Facts, Refused
+from ledger.entry import Basis
+from ledger.folder import TerminalConfig
+from terminal.counter import Approved, ChooseMember, CounterState, Redeemed
+from terminal.web.acts import Outcome
+from terminal.web.slip import Slip, make_slip
+from terminal.web.wording import given, in_language
+from terminal.words import Words
+
+
+class Kind(StrEnum):
+    """What kind of screen it is; the script's keys depend on it."""
+
+    CHOOSE = "choose"
+    APPROVED = "approved"
+    DONE = "done"
+    REFUSED = "refused"
+    FAULT = "fault"
+
+
+class Shape(StrEnum):
+    """The drawn shape beside the word, so that no verdict is colour alone."""
+
+    TICK = "tick"
+    LOOP = "loop"
+    HEED = "heed"
+    CROSS = "cross"
+    HAND = "hand"
+    TAG = "tag"
+    CLOCK = "clock"
+    WAVE = "wave"
+
+
+PAPER = "paper"
+_SHAPES = {
+    Severity.OK: Shape.TICK,
+    Severity.AMBER: Shape.HEED,
+    Severity.RED: Shape.CROSS,
+    Severity.BLACK: Shape.HAND,
+    Severity.PURPLE: Shape.TAG,
+    Severity.GREY: Shape.WAVE,
+}
+_OF_TIME = {Reason.LEDGER_STALE, Reason.LEDGER_TOO_OLD, Reason.NO_LEDGER}
+_TAGS = {Reason.SAMPLE_CARD: "v.tag_sample", Reason.TRAINING_CARD: "v.tag_training"}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What one screen says and wears.
+
+    Attributes:
+        tone: its colour family, or ``paper``.
+        word: the verdict; ``under`` is what follows its dash.
+        act: id of the act it shows, empty for none.
+        lines: facts, largest after the word.
+        sentence: what happened and what to do, for the officer; ``code`` is its HB number.
+        explain: text to turn to the citizen.
+        tag: what stands on the tag of a card that is not a family's.
+        reason: code of the refusal, for the page that frames this one.
+        retry: the same request may be sent again.
+    """
+
+    kind: Kind
+    tone: str
+    shape: Shape
+    word: str
+    under: str = ""
+    act: str = ""
+    name: str | None = None
+    place: str | None = None
+    lines: tuple[Markup, ...] = ()
+    sentence: str = ""
+    code: str = ""
+    explain: str = ""
+    members: tuple[int, ...] = ()
+    slip: Slip | None = None
+    tag: str = ""
+    reason: str = ""
+    number: str = ""
+    retry: bool = False
+
+
+def make_screen(
+    outcome: Outcome,
+    *,
+    act: str,
+    words: Words,
+    config: TerminalConfig,
+    state: CounterState,
+    telephone: str | None,
+) -> Screen:
+    """The screen of an outcome."""
+    if isinstance(outcome, Refused):
+        return refused(outcome, act=act, words=words, state=state)
+    if isinstance(outcome, ChooseMember):
+        return _choose(outcome, act=act, words=words)
+    if isinstance(outcome, Approved):
+        return _approved(outcome, act=act, words=words)
+    slip = make_slip(outcome, config, words, telephone=telephone)
+    return _done(outcome, slip, act=act, words=words, state=state)
+
+
+def refused(refusal: Refused, *, act: str, words: Words, state: CounterState) -> Screen:
+    """A refusal in its colour, with every fact that is known."""
+    entry, facts = row(refusal.reason), refusal.facts
+    values = _facts(refusal, words=words, state=state)
+    word, under = _split(words.say(entry.status_key))
+    sentence, code = _cut_code(words.known(entry.sentence_key, **values))
+    tag = _TAGS.get(refusal.reason)
+    return Screen(
+        kind=Kind.REFUSED,
+        tone=entry.severity,
+        shape=_shape(refusal.reason, entry.severity),
+        word=word,
+        under=under,
+        act=act,
+        lines=_taken(facts, words=words, now=state.at) if facts.at is not None else (),
+        sentence=sentence,
+        code=code,
+        explain=words.known(entry.explain_key, **values),
+        tag=words.say(tag) if tag else "",
+        reason=refusal.reason,
+    )
+
+
+def fault(
+    key: str,
+    words: Words,
+    *,
+    status: str = "status.fault",
+    tone: str = "grey",
+    act: str = "",
+    **values: object,
+) -> Screen:
+    """A screen that is no verdict on a card: something here does not work."""
+    word, under = _split(words.say(status))
+    sentence, code = _cut_code(words.known(key, **values))
+    return Screen(
+        kind=Kind.FAULT,
+        tone=tone,
+        shape=Shape.CROSS if tone == Severity.RED else Shape.WAVE,
+        word=word,
+        under=under,
+        act=act,
+        sentence=sentence,
+        code=code,
+        retry=key == "e.save",
+    )
+
+
+def _choose(choice: ChooseMember, *, act: str, words: Words) -> Screen:
+    return Screen(
+        kind=Kind.CHOOSE,
+        tone=PAPER,
+        shape=Shape.TICK,
+        word=words.say("v.choose"),
+        act=act,
+        name=choice.name,
+        place=choice.place,
+        members=choice.members,
+    )
+
+
+def _approved(approved: Approved, *, act: str, words: Words) -> Screen:
+    return Screen(
+        kind=Kind.APPROVED,
+        tone=PAPER,
+        shape=Shape.TICK,
+        word=words.say("status.eligible"),
+        act=act,
+        name=approved.name,
+        place=_place(approved, words),
+        lines=(
+            _gets(approved, words),
+            _pays(approved, words),
+            *_left(approved, words),
+            *_basis(approved, words),
+        ),
+    )
+
+
+def _done(redeemed: Redeemed, slip: Slip, *, act: str, words: Words, state: CounterState) -> Screen:
+    approved = redeemed.approved
+    word, under = _split(words.say("status.done"))
+    lines = [words.rich("v.no", no=redeemed.number), _gets(approved, words), _pays(approved, words)]
+    if approved.basis is Basis.AWAY and state.twice_rupiah:
+        lines.append(words.rich("v.twice", rp=words.money(state.twice_rupiah)))
+    return Screen(
+        kind=Kind.DONE,
+        tone="green",
+        shape=Shape.TICK,
+        word=word,
+        under=under,
+        act=act,
+        name=approved.name,
+        place=_place(approved, words),
+        lines=tuple(lines),
+        slip=slip,
+        number=redeemed.number,
+    )
+
+
+def _place(approved: Approved, words: Words) -> str:
+    """Desa, and the member if the right is one person's."""
+    member = [words.say("v.member", n=approved.member)] if approved.member else []
+    return " · ".join([*member, approved.place])
+
+
+def _gets(approved: Approved, words: Words) -> Markup:
+    """``**1 paket**: beras 5 kg, minyak 1 L``."""
+    programme = approved.programme
+    what = programme.contents or in_language(programme.name, words)
+    return Markup("<b>{}</b>: {}").format(given(approved, words), what)
+
+
+def _pays(approved: Approved, words: Words) -> Markup:
+    if approved.pays:
+        return words.rich("v.pays", rp=words.money(approved.pays))
+    return Markup("<b>{}</b>").format(words.say("v.free"))
+
+
+def _left(approved: Approved, words: Words) -> tuple[Markup, ...]:
+    """Said only where something stays: a family that takes all it has needs no zero."""
+    if not approved.left_after:
+        return ()
+    unit = in_language(approved.programme.unit, words)
+    left = words.say("v.units", n=words.number(approved.left_after), unit=unit)
+    return (words.rich("v.after", n=left),)
+
+
+def _basis(approved: Approved, words: Words) -> tuple[Markup, ...]:
+    if approved.basis is Basis.AWAY:
+        return (words.rich("v.away", n=approved.away_left or 0),)
+    if approved.basis is Basis.EXCEPTION:
+        return (words.rich("v.exception"),)
+    return ()
+
+
+def _taken(facts: Facts, *, words: Words, now: int) -> tuple[Markup, ...]:
+    """When, where and under what number it was taken."""
+    lines = []
+    if facts.at is not None:
+        lines.append(words.rich("v.taken_when", when=words.when(facts.at, now=now)))
+    where = [words.rich("v.where", place=facts.point)] if facts.point else []
+    if facts.redemption:
+        where.append(words.rich("v.no", no=facts.redemption))
+    if where:
+        lines.append(Markup(" · ").join(where))
+    return tuple(lines)
+
+
+def _facts(refusal: Refused, *, words: Words, state: CounterState) -> dict[str, object]:
+    """Values for a sentence; None where the fact is not known."""
+    facts = refusal.facts
+    day = facts.day if facts.day is not None else facts.at
+    count = facts.count
+    if count is None and refusal.reason in _OF_TIME:
+        count = state.age_days
+    return {
+        "d": None if day is None else words.weekday(day) if facts.day is None else words.date(day),
+        "t": None if facts.at is None else words.clock(facts.at),
+        "n": count,
+        "place": facts.point,
+        "no": facts.redemption,
+        "who": facts.terminal,
+    }
+
+
+def _shape(reason: Reason, severity: Severity) -> Shape:
+    if reason is Reason.ALREADY_REDEEMED:
+        return Shape.LOOP
+    return Shape.CLOCK if reason in _OF_TIME else _SHAPES[severity]
+
+
+def _split(status: str) -> tuple[str, str]:
+    """``SELESAI – SUDAH DICATAT`` is a word and what stands under it."""
+    word, _, under = status.partition(" – ")
+    return word, under
+
+
+def _cut_code(sentence: str) -> tuple[str, str]:
+    """``Sudah diambil. [HB-21]`` is a sentence and its number."""
+    text, _, code = sentence.rpartition(" [")
+    return (text, code.removesuffix("]")) if text else (sentence, "")

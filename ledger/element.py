@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ledger.errors import RecordError
-from ledger.record import U32, Kecamatan, Record, compress, inflate, pack, unpack
+from ledger.record import TIME_MAX, U32, Kecamatan, Record, compress, inflate, pack, unpack
 
 USAGE_SIZE_MAX = 32 * 1024 * 1024
 
@@ -126,6 +126,8 @@ def _elements(file: UsageFile, count: int) -> Iterator[Element]:
     fixed = _transpose(file.fixed, count) if count else b""
     for i, row in enumerate(_FIXED.iter_unpack(fixed)):
         terminal, epoch, seq, member, programme, window, quantity, minute, counter = row
+        if minute * 60 > TIME_MAX:
+            raise RecordError("a usage file holds a redemption dated past the year 3000")
         right = Right(file.households[i * 8 : i * 8 + 8], member, programme, window)
         leaf = file.leaves[i * 8 : i * 8 + 8]
         yield Element(RedemptionId(terminal, epoch, seq), leaf, right, quantity, minute, counter)

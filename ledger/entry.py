@@ -13,13 +13,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from card_codec import canonical
-from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from ledger.clock import Moment
 from ledger.element import Element, RedemptionId, Right
 from ledger.errors import RecordError
-from ledger.record import U8, U16, U24, U32, U53, Hash, HouseholdId, Record, ShortText
+from ledger.record import U8, U24, U32, U53, Hash, HouseholdId, Record, ShortText, pack, unpack
 
 ENTRY_SIZE_MAX = 1024
 LEAF_CONTEXT = b"\x00KHB-JRN-v1\x00"
@@ -74,8 +72,8 @@ class Redemption(Record, frozen=True):
     window: U8
     quantity: U24
     paid: U53
-    presented: U8
-    basis: U8
+    presented: Presented
+    basis: Basis
 
 
 class Void(Record, frozen=True):
@@ -100,7 +98,7 @@ class Refusal(Record, frozen=True):
     issue: U8
     member: U8
     programme: U8
-    presented: U8
+    presented: Presented
 
 
 class Opened(Record, frozen=True):
@@ -124,9 +122,9 @@ class Body(Record, frozen=True):
     """The signed bytes of one entry, as an array."""
 
     form: Literal[1]
-    terminal: U16
-    epoch: U8
-    seq: U32
+    terminal: Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)]
+    epoch: Annotated[int, msgspec.Meta(ge=1, le=0xFF)]
+    seq: Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)]
     prev: Hash
     kind: U8
     moment: Moment
@@ -172,12 +170,16 @@ def make_entry(
     officer: str,
     content: Content,
 ) -> Entry:
-    """Make the entry that follows ``prev`` (its leaf hash, 32 bytes)."""
+    """Make the entry that follows ``prev`` (its leaf hash, 32 bytes).
+
+    Raises:
+        RecordError: a number or a text is outside of what an entry can say.
+    """
     items = msgspec.to_builtins(content, builtin_types=(bytes,))
     body = Body(1, id.terminal, id.epoch, id.seq, prev, KIND_OF[type(content)], moment, ledger,
                 officer, tuple(items))  # fmt: skip
-    data = canonical.encode(msgspec.to_builtins(body, builtin_types=(bytes,)))
-    return Entry(body, content, data, leaf_hash(data))
+    # Read back before it is written: a journal must never hold what its readers refuse.
+    return read_entry(pack(body))
 
 
 def read_entry(data: bytes) -> Entry:
@@ -186,13 +188,13 @@ def read_entry(data: bytes) -> Entry:
     Raises:
         RecordError: not a journal entry this version knows.
     """
+    body = unpack(data, Body, size_max=ENTRY_SIZE_MAX, name="journal entry")
     try:
-        body = msgspec.convert(canonical.decode(data, size_max=ENTRY_SIZE_MAX), Body)
         content = msgspec.convert(list(body.content), CONTENT[Kind(body.kind)])
-    except CardCodecError as error:
-        raise RecordError(f"not a journal entry: {error.detail}") from error
     except (msgspec.ValidationError, ValueError, KeyError) as error:
         raise RecordError(f"not a journal entry: {error}") from error
+    if msgspec.to_builtins(content, builtin_types=(bytes,)) != list(body.content):
+        raise RecordError("not a journal entry: its content has a second form")
     return Entry(body, content, data, leaf_hash(data))
 
 

@@ -23,14 +23,16 @@ U32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
 U53 = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 """Unix time in whole seconds."""
+TIME_MAX = 32_503_680_000
+"""The year 3000: a signed time past it is a mistake, and calendars end soon after."""
 HouseholdId = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
 """8 random bytes, stable over cards and family-card numbers."""
 Hash = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Leaf8 = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
 """First 8 bytes of a journal entry's leaf hash."""
 BootId = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
-Kecamatan = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")]
-Desa = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{10}$")]
+Kecamatan = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}\Z")]
+Desa = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{10}\Z")]
 ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 LongText = Annotated[str, msgspec.Meta(max_length=400)]
 
@@ -46,24 +48,39 @@ R = TypeVar("R", bound=Record)
 
 
 def pack(record: Record) -> bytes:
-    """Write a record in its one canonical form."""
-    return canonical.encode(msgspec.to_builtins(record, builtin_types=(bytes,)))
+    """Write a record in its one canonical form.
+
+    Raises:
+        RecordError: a number of more than 64 bits, or a text that is not Unicode.
+    """
+    try:
+        return canonical.encode(msgspec.to_builtins(record, builtin_types=(bytes,)))
+    except CardCodecError as error:
+        raise RecordError(f"cannot write this {type(record).__name__}: {error.detail}") from error
 
 
-def unpack(data: bytes, kind: type[R], *, size_max: int) -> R:
+def unpack(data: bytes, kind: type[R], *, size_max: int, name: str | None = None) -> R:
     """Read a record strictly.
+
+    Args:
+        data: all of the bytes.
+        kind: what they must be.
+        size_max: limit in bytes.
+        name: what to call it in an error.
 
     Raises:
         RecordError: the bytes are too long, not canonical, or not a record of this kind.
     """
+    name = name or kind.__name__
     try:
         record = msgspec.convert(canonical.decode(data, size_max=size_max), kind)
     except CardCodecError as error:
-        raise RecordError(f"not a {kind.__name__}: {error.detail}") from error
+        raise RecordError(f"not a {name}: {error.detail}") from error
     except msgspec.ValidationError as error:
-        raise RecordError(f"not a {kind.__name__}: {error}") from error
+        raise RecordError(f"not a {name}: {error}") from error
     if pack(record) != data:
-        raise RecordError(f"not a {kind.__name__}: fields are left out")
+        # msgspec also takes bytes written as base64 text; that would be a second form.
+        raise RecordError(f"not a {name}: it is not in its one form")
     return record
 
 

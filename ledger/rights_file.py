@@ -65,13 +65,13 @@ class RightsBase(Record, frozen=True):
     desa_codes: Annotated[tuple[Desa, ...], msgspec.Meta(max_length=255)]
     households: bytes  # n × 8, strictly rising
     desa: bytes  # n × 1, index into desa_codes
-    issues: bytes  # n × 1
+    issues: bytes  # n × 1, from 1 on
     classes: bytes  # n × 1
     flags: bytes  # n × 1
     member_counts: bytes  # n × 1, rights of persons of each household
     members: bytes  # m × 1
     programmes: bytes  # m × 1
-    quantities: bytes  # m × 4, big-endian
+    quantities: bytes  # m × 4, big-endian, below 2²⁴
 
     @property
     def count(self) -> int:
@@ -143,6 +143,8 @@ def read_base(data: bytes) -> RightsBase:
         raise RecordError("a rights file has columns of different lengths")
     if len(base.members) != m or len(base.programmes) != m or len(base.quantities) != m * 4:
         raise RecordError("a rights file has columns of different lengths")
+    if any(base.quantities[::4]) or 0 in base.issues:
+        raise RecordError("a rights file holds a quantity over 16,777,215 or an issue number 0")
     if n and max(base.desa) >= len(base.desa_codes):
         raise RecordError("a rights file names a desa it does not list")
     ids = [base.households[i * 8 : i * 8 + 8] for i in range(n)]

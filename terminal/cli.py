@@ -91,7 +91,9 @@ def redeem(  # noqa: PLR0917 - a command's options
 def serve(
     config: Config,
     port: Annotated[int, typer.Option(help="on loopback; 0 for any free one")] = 0,
-    embed: Annotated[str | None, typer.Option(help="the one origin that may frame the page")] = None,
+    embed: Annotated[
+        str | None, typer.Option(help="the one origin that may frame the page")
+    ] = None,
 ) -> None:
     """Serve the counter's page on this machine until SIGTERM; prints one JSON line when ready."""
     from terminal.web.serve import serve as serve_page  # a web server is not needed to redeem

@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from card_codec import canonical
+from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from ledger.clock import Moment
 from ledger.element import Element, RedemptionId, Right
 from ledger.errors import RecordError
-from ledger.record import U8, U24, U32, U53, Hash, HouseholdId, Record, ShortText, pack, unpack
+from ledger.record import U8, U24, U32, U53, Hash, HouseholdId, Record, ShortText, unpack
 
 ENTRY_SIZE_MAX = 1024
 LEAF_CONTEXT = b"\x00KHB-JRN-v1\x00"
@@ -176,10 +178,19 @@ def make_entry(
         RecordError: a number or a text is outside of what an entry can say.
     """
     items = msgspec.to_builtins(content, builtin_types=(bytes,))
-    body = Body(1, id.terminal, id.epoch, id.seq, prev, KIND_OF[type(content)], moment, ledger,
-                officer, tuple(items))  # fmt: skip
-    # Read back before it is written: a journal must never hold what its readers refuse.
-    return read_entry(pack(body))
+    time = msgspec.to_builtins(moment, builtin_types=(bytes,))
+    kind = int(KIND_OF[type(content)])
+    fields = [1, id.terminal, id.epoch, id.seq, prev, kind, time, ledger, officer, items]
+    try:
+        # Checked as its readers check it: a journal must never hold what they refuse.
+        body = msgspec.convert(fields, Body)
+        msgspec.convert(items, type(content))
+        data = canonical.encode(fields)
+    except (msgspec.ValidationError, CardCodecError) as error:
+        raise RecordError(f"no journal entry can say this: {error}") from error
+    if len(data) > ENTRY_SIZE_MAX:
+        raise RecordError(f"an entry of {len(data)} bytes is too long to be read back")
+    return Entry(body, content, data, leaf_hash(data))
 
 
 def read_entry(data: bytes) -> Entry:

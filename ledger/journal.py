@@ -115,6 +115,13 @@ class Journal:
         known = {name: Floor(*row) for name, *row in rows}
         return Floors(known.get("office", Floor()), known.get("online", Floor()))
 
+    def leaf(self, seq: int) -> bytes | None:
+        """Leaf hash of an entry, of 0 what the first one follows; None beyond the head."""
+        if seq == 0:
+            return genesis(self.identity.terminal, self.identity.epoch, self.identity.key)
+        rows = self._rows("SELECT leaf FROM entry WHERE seq = ?", seq)
+        return bytes(rows[0][0]) if rows else None
+
     def acknowledged(self) -> Acknowledgement | None:
         """The province's newest acknowledgement, or None."""
         rows = self._rows("SELECT seq, head, at FROM acknowledgement ORDER BY seq DESC LIMIT 1")
@@ -270,8 +277,12 @@ def create_journal(path: Path, identity: Identity) -> Journal:
     return Journal(connection, identity, path)
 
 
-def open_journal(path: Path) -> Journal:
+def open_journal(path: Path, *, reading: bool = False) -> Journal:
     """Open an existing journal and check that its pragmas hold.
+
+    Args:
+        path: the database file.
+        reading: open it so that nothing can be written, as the agent does.
 
     Raises:
         JournalError: no journal there.
@@ -280,7 +291,7 @@ def open_journal(path: Path) -> Journal:
     if not path.is_file():
         raise JournalError(f"no journal at {path}; enrol the terminal or check the path")
     try:
-        connection = _connect(path)
+        connection = _connect(path, mode="ro" if reading else "rw")
         row = connection.execute("SELECT terminal, epoch, spki FROM identity").fetchone()
     except sqlite3.Error as error:
         raise _translated(error) from error
@@ -290,9 +301,13 @@ def open_journal(path: Path) -> Journal:
     return Journal(connection, identity, path)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, mode: str = "rwc") -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode={mode}",
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=True,
     )
     for pragma in PRAGMAS:
         connection.execute(pragma)

@@ -1,0 +1,232 @@
+"""The agent: moves bytes between a terminal's folder and the province, and judges none of them.
+
+It reads the journal in short reads, sends what the province has not acknowledged, and lays what
+the province offers into the in-box, where the terminal verifies it. Whatever a road answers,
+nothing of the journal is ever touched: a hostile agent or a hostile road can delay, never grant.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ledger.element import RedemptionId, read_usage
+from ledger.errors import RecordError
+from ledger.folder import TerminalFolder, write_whole
+from ledger.in_box import list_brought, read_brought
+from ledger.journal import Journal, open_journal
+from sync_agent.errors import BusyError, ForkError, NotOursError
+from sync_agent.messages import (
+    ACKNOWLEDGEMENT_PATH,
+    BATCH_ENTRIES_MAX,
+    TIMESTAMP_PATH,
+    Batch,
+    HeadAnswer,
+    OfferItem,
+    Taken,
+    acknowledgement_path,
+)
+from sync_agent.roads import Road
+
+OFFER_TRIES = 4
+"""The province may publish between its offer and our fetching; then the offer is asked again."""
+METADATA_SIZE_MAX = 16 * 1024 * 1024
+_USAGE = re.compile(r"targets/usage/[0-9]{6}/")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run did.
+
+    Attributes:
+        uploaded: entries sent now.
+        accepted: entries the province newly took; 0 by a road that cannot answer.
+        acknowledgement: number of the newest entry the province vouches for, ``T001-0017``.
+        ledger_version: version of the ledger that lies in the in-box.
+        usage_new: usage elements in segments newly brought.
+    """
+
+    uploaded: int
+    accepted: int
+    acknowledgement: str | None
+    ledger_version: int | None
+    usage_new: int
+
+
+def sync_once(folder: TerminalFolder, road: Road) -> Report:
+    """Send what waits, bring what is offered.
+
+    Raises:
+        RoadError: the road failed; what had come through stays.
+        ForkError: the province knows another history: nothing was sent, the ledger was brought.
+        BusyError: another run is under way.
+        LedgerError: the journal cannot be read, or the in-box not written.
+    """
+    with _alone(folder.out_box):
+        fork = None
+        uploaded = accepted = 0
+        try:
+            uploaded, accepted = _send_waiting(folder, road)
+        except ForkError as error:
+            fork = error
+        usage_new = _bring(folder, road)
+        if fork is not None:
+            raise fork
+        return Report(
+            uploaded, accepted, _acknowledged(folder), _ledger_version(folder.in_box), usage_new
+        )
+
+
+def _send_waiting(folder: TerminalFolder, road: Road) -> tuple[int, int]:
+    """Every entry the province does not hold yet; returns (sent, newly accepted)."""
+    if not folder.journal.exists():
+        return 0, 0
+    journal = open_journal(folder.journal, reading=True)
+    try:
+        start = _resume_at(journal, road.head())
+        sent = accepted = 0
+        while entries := journal.entries(start, BATCH_ENTRIES_MAX):
+            me = journal.identity
+            bodies = tuple(entry.data for entry, _ in entries)
+            batch = Batch("khb-batch-1", me.terminal, me.epoch, start, bodies, entries[-1][1])
+            taken = road.send(batch)
+            sent += len(bodies)
+            if taken is not None:
+                accepted += taken.accepted
+                _keep_acknowledgement(folder.in_box, taken)
+            start = batch.end + 1
+        return sent, accepted
+    finally:
+        journal.close()
+
+
+def _resume_at(journal: Journal, known: HeadAnswer | None) -> int:
+    """The first entry to send: after what the province holds, if it holds our own history."""
+    if known is None:
+        acknowledged = journal.acknowledged()
+        return acknowledged.seq + 1 if acknowledged else 1
+    own = journal.leaf(known.seq)
+    if own is None:
+        raise ForkError(
+            f"the province holds {known.seq} entries of this terminal, but the journal has only"
+            f" {journal.head().seq}; an older copy was put back: stop and tell the office"
+        )
+    if own.hex() != known.head:
+        raise ForkError(
+            f"the province holds another history of this terminal than the journal (entry"
+            f" {known.seq} differs); nothing was sent: keep the machine and tell the office"
+        )
+    return known.seq + 1
+
+
+def _bring(folder: TerminalFolder, road: Road) -> int:
+    """Lay every offered file into the in-box that does not lie there; returns new elements."""
+    for _ in range(OFFER_TRIES):
+        fetched: list[bytes] = []
+        if all(_bring_one(folder.in_box, road, item, fetched) for item in _ordered(road.offer())):
+            return sum(_count_elements(data) for data in fetched)
+    raise NotOursError(
+        "what was fetched is never what was offered; the road damages files: try another"
+    )
+
+
+def _bring_one(in_box: Path, road: Road, item: OfferItem, usage: list[bytes]) -> bool:
+    """False when the bytes are not those offered: the offer is out of date."""
+    held = read_brought(in_box, item.path, size_max=item.size)
+    if held is not None and hashlib.sha256(held).hexdigest() == item.sha256:
+        return True
+    data = road.fetch(item)
+    if hashlib.sha256(data).hexdigest() != item.sha256:
+        return False
+    write_whole(in_box / item.path, data)
+    if _USAGE.match(item.path):
+        usage.append(data)
+    return True
+
+
+def _ordered(items: list[OfferItem]) -> list[OfferItem]:
+    """Targets, acknowledgements, then metadata, the timestamp last: half of an offer is inert."""
+
+    def place(item: OfferItem) -> tuple[bool, bool, str]:
+        return item.path == TIMESTAMP_PATH, item.path.startswith("metadata/"), item.path
+
+    return sorted(items, key=place)
+
+
+def _count_elements(data: bytes) -> int:
+    """How many elements a segment holds, for the report alone; the terminal verifies it."""
+    try:
+        return len(read_usage(data)[1])
+    except RecordError:
+        return 0
+
+
+def _keep_acknowledgement(in_box: Path, taken: Taken) -> None:
+    path = acknowledgement_path(taken.terminal, taken.epoch, taken.seq)
+    write_whole(in_box / path, taken.acknowledgement)
+
+
+def _acknowledged(folder: TerminalFolder) -> str | None:
+    """Number of the newest entry acknowledged, by the journal or by what lies in the in-box."""
+    config = folder.config
+    newest = 0
+    if folder.journal.exists():
+        journal = open_journal(folder.journal, reading=True)
+        kept = journal.acknowledged()
+        journal.close()
+        newest = kept.seq if kept else 0
+    for path in list_brought(folder.in_box, "acknowledgements"):
+        match = ACKNOWLEDGEMENT_PATH.match(path)
+        if match and match.group(1, 2) == (str(config.ordinal), str(config.epoch)):
+            newest = max(newest, int(match.group(3)))
+    return RedemptionId(config.ordinal, config.epoch, newest).number() if newest else None
+
+
+class _SnapshotMeta(msgspec.Struct):
+    version: int
+
+
+class _TimestampMeta(msgspec.Struct):
+    snapshot: _SnapshotMeta = msgspec.field(name="snapshot.json")
+
+
+class _TimestampSigned(msgspec.Struct):
+    meta: _TimestampMeta
+
+
+class _TimestampFile(msgspec.Struct):
+    signed: _TimestampSigned
+
+
+def _ledger_version(in_box: Path) -> int | None:
+    """The snapshot version the timestamp in the in-box names, unverified; None without one."""
+    data = read_brought(in_box, TIMESTAMP_PATH, size_max=METADATA_SIZE_MAX)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=_TimestampFile).signed.meta.snapshot.version
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+@contextmanager
+def _alone(out_box: Path) -> Iterator[None]:
+    """One run at a time: two would send the same entries twice over a thin line."""
+    out_box.mkdir(parents=True, exist_ok=True)
+    handle = os.open(out_box / ".road", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BusyError("another sync of this terminal is under way; wait for it") from error
+        yield
+    finally:
+        os.close(handle)

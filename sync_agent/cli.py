@@ -1,0 +1,92 @@
+"""``betang-sync``: the road, and the province's end of it.
+
+Exit codes: 0 done, 1 refused or the road failed, 2 wrong use. Each error is one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from threading import Event
+from typing import Annotated, NoReturn
+
+import typer
+
+from card_codec.errors import CardCodecError
+from ledger.errors import FolderError, LedgerError
+from ledger.folder import open_folder
+from sync_agent.agent import Report, sync_once
+from sync_agent.errors import SyncError
+from sync_agent.province.cli import app as province
+from sync_agent.roads import open_road
+from sync_agent.watch import watch_until
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+app.add_typer(province, name="province")
+
+Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON line")]
+
+
+def main() -> None:
+    """Run; every defect becomes one sentence."""
+    try:
+        app()
+    except FolderError as error:
+        _stop(error.detail, code=2)
+    except (SyncError, LedgerError, CardCodecError) as error:
+        _stop(error.detail, code=1)
+
+
+@app.command()
+def once(
+    config: Config,
+    where: Annotated[
+        str | None, typer.Option("--with", help="URL, folder or stick; the province's URL")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Send what waits, bring what is offered, once."""
+    folder = open_folder(config)
+    with closing(open_road(folder, where)) as road:
+        report = sync_once(folder, road)
+    _say(report, as_json)
+
+
+@app.command()
+def watch(config: Config, as_json: Json = False) -> None:
+    """Sync again and again, at longer intervals while the road is closed, until SIGTERM."""
+    folder = open_folder(config)
+    stopped = Event()
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, lambda _number, _frame: stopped.set())
+
+    def act() -> Report:
+        with closing(open_road(folder, None)) as road:
+            return sync_once(folder, road)
+
+    watch_until(
+        stopped,
+        act,
+        on_report=lambda report: _say(report, as_json),
+        on_trouble=lambda words: typer.echo(words, err=True),
+    )
+
+
+def _say(report: Report, as_json: bool) -> None:
+    words = (
+        f"{report.uploaded} sent, {report.accepted} new at the province, acknowledged up to"
+        f" {report.acknowledgement or 'nothing yet'}; ledger {report.ledger_version},"
+        f" {report.usage_new} new elements of usage"
+    )
+    typer.echo(json.dumps(asdict(report)) if as_json else words)
+
+
+def _stop(words: str, *, code: int) -> NoReturn:
+    typer.echo(words, err=True)
+    raise SystemExit(code)

@@ -1,0 +1,90 @@
+"""The intake over HTTP: four routes for terminals, and the desk for people."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from ledger.roll import Terminal
+from sync_agent.errors import IntakeRefusedError
+from sync_agent.messages import FILE_TYPE, JSON_TYPE, TAKEN_TYPE, write_taken
+from sync_agent.province.doors import DeskKey, Doorkeeper, Rate, batch_body, terminal_at
+from sync_agent.province.edge import add_edge
+from sync_agent.province.pages import add_desk
+from sync_agent.province.province import Province
+
+PATH_LENGTH_MAX = 300
+
+
+def create_app(
+    province: Province,
+    *,
+    desk: DeskKey,
+    hosts: frozenset[str],
+    monotonic: Callable[[], float] = time.monotonic,
+) -> ASGIApp:
+    """The whole application, its doorkeeper outermost.
+
+    Args:
+        province: what it serves.
+        desk: this start's key to the desk.
+        hosts: values of the Host header it answers to.
+        monotonic: the clock of the rate limit, in seconds.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    add_edge(app)
+    _add_roads(app, province, Rate(monotonic))
+    add_desk(app, province, desk, Rate(monotonic))
+    return Doorkeeper(app, hosts=hosts)
+
+
+def _add_roads(app: FastAPI, province: Province, rate: Rate) -> None:
+    # One batch at a time: the store has one writer, and the wait is shorter outside of it.
+    intake = threading.Lock()
+
+    def take(data: bytes, terminal: Terminal) -> bytes:
+        with intake:
+            return write_taken(province.take(data, road="http", sender=terminal))
+
+    @app.post("/v1/batch")
+    async def batch(request: Request) -> Response:
+        """Take a batch; the answer is its acknowledgement."""
+        terminal = terminal_at(request, province.in_force(), rate)
+        data = await batch_body(request)
+        answer = await run_in_threadpool(take, data, terminal)
+        return Response(answer, media_type=TAKEN_TYPE)
+
+    @app.get("/v1/head/{ordinal}/{epoch}")
+    def head(request: Request, ordinal: str, epoch: str) -> Response:
+        """How far the caller's own chain is held."""
+        terminal = terminal_at(request, province.in_force(), rate)
+        if (ordinal, epoch) != (str(terminal.ordinal), str(terminal.epoch)):
+            raise IntakeRefusedError(403, "not_yours", "a terminal may ask only for its own head")
+        return _json(province.head(terminal.ordinal, terminal.epoch))
+
+    @app.get("/v1/offer")
+    def offer(request: Request) -> Response:
+        """The files the caller needs."""
+        terminal = terminal_at(request, province.in_force(), rate)
+        return _json(province.offer(terminal))
+
+    @app.get("/v1/file/{path:path}")
+    def file(request: Request, path: str) -> Response:
+        """One of them."""
+        terminal = terminal_at(request, province.in_force(), rate)
+        if len(path) > PATH_LENGTH_MAX:
+            raise IntakeRefusedError(404, "no_such_file", "no file has so long a name")
+        return Response(province.file(terminal, path), media_type=FILE_TYPE)
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), media_type=JSON_TYPE)

@@ -1,0 +1,119 @@
+"""Cases: which of several redemptions of one right counts, and which are double.
+
+A pure function of what the records say and of the policy: never of who arrived first, so that
+every party that holds the same records reaches the same verdict. The loser is kept beside the
+winner; what follows for people is decided by people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ledger.element import RedemptionId, Right
+from ledger.entry import Basis
+
+
+class CaseKind(StrEnum):
+    """What a case is about."""
+
+    DOUBLE = "double"
+    """Several records took more of one right than it holds."""
+    EXCESS = "excess"
+    """One record alone took more than its right holds."""
+
+
+class Why(StrEnum):
+    """What put the record that counts before the first that does not."""
+
+    HOME = "home"
+    """It was made at the home terminal."""
+    BEFORE_EXCEPTION = "before_exception"
+    """It was made by the ordinary rule, the other by exception."""
+    FINGERPRINT = "fingerprint"
+    """Both have the same standing; the lower leaf hash goes first."""
+    NONE = "none"
+    """No record fits the right at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One redemption as it stands before judgement.
+
+    Attributes:
+        leaf: the whole leaf hash, 32 bytes.
+        at_home: made at the home terminal of household and programme, by policy.
+        basis: what the record says it was given by; only an exception is believed of it.
+    """
+
+    id: RedemptionId
+    leaf: bytes
+    quantity: int
+    at_home: bool
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A right of which more was taken than it holds.
+
+    Attributes:
+        counted: records that count, first in order first.
+        losers: records over the right, in order.
+    """
+
+    kind: CaseKind
+    right: Right
+    counted: tuple[Claim, ...]
+    losers: tuple[Claim, ...]
+    why: Why
+
+    @property
+    def winner(self) -> str | None:
+        """Receipt number of the first record that counts."""
+        return self.counted[0].id.number() if self.counted else None
+
+
+def judge(right: Right, quantity: int, claims: Iterable[Claim]) -> Case | None:
+    """Say which claims count: in order, as long as their sum stays within the right.
+
+    Args:
+        right: what was taken from.
+        quantity: what it holds.
+        claims: every record of it, voids taken out, in any order and any number of times.
+    """
+    ordered = sorted(set(claims), key=_order)
+    total, fitting = 0, 0
+    for claim in ordered:
+        total += claim.quantity
+        if total <= quantity:
+            fitting += 1
+    if total <= quantity:
+        return None
+    counted, losers = tuple(ordered[:fitting]), tuple(ordered[fitting:])
+    kind = CaseKind.DOUBLE if len(ordered) > 1 else CaseKind.EXCESS
+    return Case(kind, right, counted, losers, _why(counted, losers))
+
+
+def _order(claim: Claim) -> tuple[int, bytes, RedemptionId]:
+    return _standing(claim), claim.leaf, claim.id
+
+
+def _standing(claim: Claim) -> int:
+    """0 at home, 1 away from the quota, 2 by exception.
+
+    A verdict of the issuer on a chip's Transaction MAC goes before all of these, once it sends one.
+    """
+    if claim.at_home:
+        return 0
+    return 2 if claim.basis is Basis.EXCEPTION else 1
+
+
+def _why(counted: tuple[Claim, ...], losers: tuple[Claim, ...]) -> Why:
+    if not counted:
+        return Why.NONE
+    winner, loser = _standing(counted[-1]), _standing(losers[0])
+    if winner == loser:
+        return Why.FINGERPRINT
+    return Why.HOME if winner == 0 else Why.BEFORE_EXCEPTION

@@ -1,0 +1,174 @@
+"""``betang-sync province``: the province's end from the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ledger.clock import SystemClock
+from ledger.errors import FolderError
+from sync_agent.province.accounts import Listed
+from sync_agent.province.cases import Case
+from sync_agent.province.folder import init_province, listen_address, open_province
+from sync_agent.province.province import Province
+from sync_agent.province.server import Ready, prepare, run
+from sync_agent.province.sticks import once_with
+from sync_agent.stick import Stick
+
+app = typer.Typer(no_args_is_help=True, help="The province's end of the road.")
+
+REASONS = ("lost", "stolen", "damaged", "deceased", "fraud", "other")
+Config = Annotated[Path, typer.Option("--config", help="province.toml, or its folder")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON line")]
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Option("--dir", help="the province's folder")],
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT; a free loopback port")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the province's keys and its configuration."""
+    province = init_province(folder, listen=listen)
+    config = str(province.root / "province.toml")
+    report = {"config": config, "url": f"http://{province.config.listen}"}
+    _say(
+        report, f"give {province.root / 'public.json'} to the office; serve with {config}", as_json
+    )
+
+
+@app.command()
+def release(
+    config: Config,
+    source: Annotated[Path, typer.Option("--from", help="the office's release folder")],
+    as_json: Json = False,
+) -> None:
+    """Take the office's release, verified, and publish it."""
+    with _opened(config) as province:
+        version = province.release(source)
+    _say({"ledger_version": version}, f"ledger {version} is published", as_json)
+
+
+@app.command()
+def block(
+    config: Config,
+    household: Annotated[str, typer.Option(help="16 hex digits")],
+    issue: Annotated[int, typer.Option(help="number of the card", min=1, max=255)],
+    reason: Annotated[str, typer.Option(help=", ".join(REASONS))],
+    as_json: Json = False,
+) -> None:
+    """Block one card at once. A block is never cleared here."""
+    if not re.fullmatch(r"[0-9a-f]{16}", household):
+        raise FolderError("--household is not 16 hex digits (0-9, a-f)")
+    if reason not in REASONS:
+        raise FolderError(f"--reason is one of {', '.join(REASONS)}")
+    with _opened(config) as province:
+        new = province.block(bytes.fromhex(household), issue, reason)
+    words = "the card is blocked" if new else "the card was blocked already"
+    _say({"household": household, "issue": issue, "new": new}, words, as_json)
+
+
+@app.command()
+def serve(
+    config: Config,
+    host: Annotated[str | None, typer.Option(help="address; as configured")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="port; as configured, 0 for a free one", min=0, max=65535)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Serve the intake and the desk until SIGTERM."""
+
+    def say_ready(ready: Ready) -> None:
+        line = {"ready": True, "url": ready.url, "desk": ready.desk}
+        _say(line, f"ready at {ready.url}, desk at {ready.desk}", as_json)
+
+    with _opened(config) as province:
+        own_host, own_port = listen_address(province.folder.config)
+        server, listening = prepare(
+            province,
+            host=host or own_host,
+            port=own_port if port is None else port,
+            on_ready=say_ready,
+        )
+        run(server, listening)
+
+
+@app.command()
+def once(
+    config: Config,
+    stick: Annotated[Path, typer.Option("--with", help="folder or stick")],
+    as_json: Json = False,
+) -> None:
+    """Take the batches of a stick and lay down what every terminal needs."""
+    with _opened(config) as province:
+        report = once_with(province, Stick(stick))
+    words = f"{report.accepted} entries taken, offers laid for {report.terminals} terminals"
+    for refused in report.refused:
+        typer.echo(f"{refused.file}: {refused.detail}", err=True)
+    _say(asdict(report), words, as_json)
+    raise typer.Exit(1 if report.refused else 0)
+
+
+@app.command()
+def cases(config: Config, as_json: Json = False) -> None:
+    """List every double, with the record that counts."""
+    with _opened(config) as province:
+        found = [_case(case) for case in province.cases()]
+    words = [f"{c['right']}: {c['winner']} counts, not {c['losers']}" for c in found]
+    _say(found, "\n".join(words) or "no case", as_json)
+
+
+@app.command()
+def redemptions(config: Config, as_json: Json = False) -> None:
+    """List every redemption received, the newest first."""
+    with _opened(config) as province:
+        found = [_redemption(one) for one in province.redemptions()]
+    words = [f"{r['number']} {r['programme']} {r['quantity']} {r['unit']}" for r in found]
+    _say(found, "\n".join(words) or "no redemption", as_json)
+
+
+def _case(case: Case) -> dict[str, object]:
+    return {
+        "kind": case.kind.value,
+        "right": case.right.text(),
+        "winner": case.winner,
+        "losers": [claim.id.number() for claim in case.losers],
+    }
+
+
+def _redemption(one: Listed) -> dict[str, object]:
+    return {
+        "number": one.number,
+        "at": one.at,
+        "terminal": one.terminal,
+        "point": one.point,
+        "right": one.right.text(),
+        "programme": one.programme,
+        "quantity": one.quantity,
+        "unit": one.unit,
+        "paid": one.paid,
+        "officer": one.officer,
+        "void": one.voided,
+    }
+
+
+@contextmanager
+def _opened(config: Path) -> Iterator[Province]:
+    clock = SystemClock()
+    province = Province(open_province(config), now=lambda: clock.read().wall)
+    try:
+        yield province
+    finally:
+        province.close()
+
+
+def _say(report: object, words: str, as_json: bool) -> None:
+    typer.echo(json.dumps(report) if as_json else words)

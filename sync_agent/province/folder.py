@@ -1,0 +1,144 @@
+"""The province's folder: its configuration, its two keys, and where everything of it lies."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from card_codec.errors import CardCodecError
+from card_codec.keys import PrivateKey
+from ledger.errors import FolderError
+from ledger.folder import read_config, write_whole
+from ledger.repository import Repository
+
+SQLITE_BESIDE = "sqlite:///"
+
+
+class ProvinceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``province.toml`` says.
+
+    Attributes:
+        listen: address and port of the intake and the desk; behind a reverse proxy a loopback one.
+        repository: folder of the published ledger, relative to the configuration file.
+        store: SQLAlchemy URL of the store; a relative SQLite path lies beside the file.
+        language: of the desk, ``id`` or ``en``.
+        hosts: further names the intake answers to (``sync.example.go.id``), for a proxy before it.
+    """
+
+    listen: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.\-\[\]:]+:[0-9]{1,5}$")]
+    repository: Annotated[str, msgspec.Meta(min_length=1, max_length=400)] = "repository"
+    store: Annotated[str, msgspec.Meta(pattern=r"^(sqlite|postgresql)[+:]")] = (
+        "sqlite:///province.db"
+    )
+    language: Annotated[str, msgspec.Meta(pattern=r"^(id|en)$")] = "id"
+    hosts: tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z.:\-]{1,200}$")], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProvinceFolder:
+    """Where the province's things lie."""
+
+    root: Path
+    config: ProvinceConfig
+
+    @property
+    def repository(self) -> Repository:
+        """The published ledger."""
+        return Repository(self.root / self.config.repository)
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL, a relative SQLite path made whole."""
+        url = self.config.store
+        if url.startswith(SQLITE_BESIDE) and not url.startswith(SQLITE_BESIDE + "/"):
+            return f"{SQLITE_BESIDE}{self.root / url.removeprefix(SQLITE_BESIDE)}"
+        return url
+
+    @property
+    def rights(self) -> Path:
+        """Roll, policy and rights of the release in force, built here from verified bytes."""
+        return self.root / "rights.db"
+
+    @property
+    def access(self) -> Path:
+        """Hashes of the terminals' road tokens, as the office gave them."""
+        return self.root / "access.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the repository or the rights are changed."""
+        return self.root / ".publishing"
+
+    def key(self, name: str) -> PrivateKey:
+        """``online`` (usage, blocks, time) or ``log`` (acknowledgements).
+
+        Raises:
+            FolderError: no key, or not a key.
+        """
+        path = self.root / "keys" / f"{name}.pem"
+        try:
+            return PrivateKey.from_pem(path.read_bytes())
+        except OSError as error:
+            raise FolderError(
+                f"no key at {path}; betang-sync province init makes it once"
+            ) from error
+        except CardCodecError as error:
+            raise FolderError(f"{path} is not a signing key: {error.detail}") from error
+
+
+def open_province(config_path: Path) -> ProvinceFolder:
+    """Open the province's folder by its configuration file, or by the folder itself.
+
+    Raises:
+        FolderError: no such file, not TOML, an unknown or a wrong key.
+    """
+    path = config_path / "province.toml" if config_path.is_dir() else config_path
+    return ProvinceFolder(path.parent.resolve(), read_config(path, ProvinceConfig))
+
+
+def init_province(root: Path, *, listen: str | None = None) -> ProvinceFolder:
+    """Make keys, ``public.json`` for the office, and a configuration on a free loopback port.
+
+    Raises:
+        FolderError: there is a province already; it is left as it is.
+    """
+    config = root / "province.toml"
+    if config.exists() or (root / "keys").exists():
+        raise FolderError(f"{root} holds a province already; its keys are never replaced")
+    public = {}
+    for name in ("online", "log"):
+        key = PrivateKey.generate()
+        write_whole(root / "keys" / f"{name}.pem", key.to_pem(), mode=0o600)
+        public[name] = key.public.to_pem()
+    write_whole(root / "public.json", json.dumps(public, indent=1).encode() + b"\n")
+    lines = [
+        f'listen = "{listen or f"127.0.0.1:{_free_port()}"}"',
+        'repository = "repository"',
+        'store = "sqlite:///province.db"',
+        'language = "id"',
+    ]
+    write_whole(config, "\n".join(lines).encode() + b"\n")
+    return open_province(config)
+
+
+def listen_address(config: ProvinceConfig) -> tuple[str, int]:
+    """Host and port of ``listen``.
+
+    Raises:
+        FolderError: the port is out of range.
+    """
+    host, _, port = config.listen.rpartition(":")
+    if int(port) > 0xFFFF:
+        raise FolderError(f"listen = {config.listen!r} names no port; use 1 to 65535, or 0")
+    return host.strip("[]"), int(port)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,125 @@
+"""What a terminal needs from the published ledger, and nothing of other kecamatan."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tuf.api.metadata import Snapshot, Targets, Timestamp
+
+from ledger.errors import RightsError
+from ledger.repository import Repository, read_role
+from ledger.roll import Terminal
+from sync_agent.errors import IntakeRefusedError
+from sync_agent.messages import (
+    ACKNOWLEDGEMENT_PATH,
+    METADATA_PATH,
+    TARGET_PATH,
+    TIMESTAMP_PATH,
+    OfferItem,
+    acknowledgement_path,
+)
+from sync_agent.province.store import Store, acknowledgement_from, newest_acknowledgement
+
+OF_ONE_KECAMATAN = frozenset({"rights", "status", "usage", "changes", "people"})
+_CHANGES = "changes-"
+
+
+def offer_for(terminal: Terminal, repository: Repository, store: Store) -> list[OfferItem]:
+    """Every file the terminal needs, as the timestamp of this moment names them.
+
+    Raises:
+        RightsError: nothing was published yet.
+    """
+    metadata = repository.metadata
+    timestamp = read_role(metadata / "timestamp.json", Timestamp)
+    newest = f"{timestamp.snapshot_meta.version}.snapshot.json"
+    roles = _roles(terminal, read_role(metadata / newest, Snapshot))
+    names = [f"{version}.root.json" for version in repository.versions("root")]
+    names += ["timestamp.json", newest, *roles]
+    items = [_metadata_item(metadata / name) for name in names]
+    for name in roles:
+        items += _targets(terminal, read_role(metadata / name, Targets))
+    with store.reading() as db:
+        said = newest_acknowledgement(db, terminal.ordinal, terminal.epoch)
+    if said is not None:
+        path = acknowledgement_path(terminal.ordinal, terminal.epoch, said.seq)
+        items.append(_item(path, said.data))
+    return items
+
+
+def offered_bytes(terminal: Terminal, path: str, repository: Repository, store: Store) -> bytes:
+    """The bytes of a file this terminal may fetch.
+
+    A version that was superseded a moment ago is still given, so that a fetch is not broken off
+    by a publication.
+
+    Raises:
+        IntakeRefusedError: no such file, or not for this terminal.
+    """
+    missing = IntakeRefusedError(404, "no_such_file", f"no file {path[:120]!r} for this terminal")
+    said = ACKNOWLEDGEMENT_PATH.match(path)
+    if said:
+        ordinal, epoch, seq = (int(part) for part in said.groups())
+        if (ordinal, epoch) != (terminal.ordinal, terminal.epoch):
+            raise missing
+        with store.reading() as db:
+            row = acknowledgement_from(db, ordinal, epoch, seq)
+        if row is None or row.seq != seq:
+            raise missing
+        return bytes(row.data)
+    if not _may_fetch(terminal, path):
+        raise missing
+    try:
+        return (repository.folder / path).read_bytes()
+    except OSError as error:
+        raise missing from error
+
+
+def _may_fetch(terminal: Terminal, path: str) -> bool:
+    if path == TIMESTAMP_PATH:
+        return True
+    if METADATA_PATH.match(path):
+        return _is_own_role(terminal, path.split(".")[1])
+    if TARGET_PATH.match(path):
+        return _is_own_target(terminal, path.removeprefix("targets/"))
+    return False
+
+
+def _roles(terminal: Terminal, snapshot: Snapshot) -> list[str]:
+    found = ((name.removesuffix(".json"), meta.version) for name, meta in snapshot.meta.items())
+    return sorted(f"{v}.{role}.json" for role, v in found if _is_own_role(terminal, role))
+
+
+def _is_own_role(terminal: Terminal, role: str) -> bool:
+    return not role.startswith(_CHANGES) or role.removeprefix(_CHANGES) in terminal.holds
+
+
+def _targets(terminal: Terminal, signed: Targets) -> list[OfferItem]:
+    items = []
+    for path, info in signed.targets.items():
+        if _is_own_target(terminal, path):
+            directory, _, name = path.rpartition("/")
+            digest = info.hashes["sha256"]
+            items.append(OfferItem(f"targets/{directory}/{digest}.{name}", info.length, digest))
+    return items
+
+
+def _is_own_target(terminal: Terminal, path: str) -> bool:
+    """A file of one kecamatan is for those who hold it; every other file is for all."""
+    first, _, rest = path.partition("/")
+    if first not in OF_ONE_KECAMATAN:
+        return True
+    # status/<kec>.cbor lies as status/<hash>.<kec>.cbor; all others have a folder of their own.
+    return rest.partition("/")[0].removesuffix(".cbor").rpartition(".")[2] in terminal.holds
+
+
+def _metadata_item(path: Path) -> OfferItem:
+    try:
+        return _item(f"metadata/{path.name}", path.read_bytes())
+    except OSError as error:
+        raise RightsError(f"the repository lacks {path.name}; take the release again") from error
+
+
+def _item(path: str, data: bytes) -> OfferItem:
+    return OfferItem(path, len(data), hashlib.sha256(data).hexdigest())

@@ -1,0 +1,145 @@
+"""The province's end as one thing: what its commands, its intake and its desk all call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from card_codec.errors import CardCodecError
+from ledger.errors import LedgerError
+from ledger.roll import Terminal
+from sync_agent.errors import IntakeRefusedError, ProvinceError
+from sync_agent.messages import HeadAnswer, OfferItem, Taken
+from sync_agent.province import accounts
+from sync_agent.province.accounts import Listed
+from sync_agent.province.cases import Case
+from sync_agent.province.folder import ProvinceFolder
+from sync_agent.province.installed import Installed, ReleaseInForce
+from sync_agent.province.intake import Arrival, Intake
+from sync_agent.province.offer import offer_for, offered_bytes
+from sync_agent.province.publishing import keep_time, publish_block, publish_usage
+from sync_agent.province.release import take_release
+from sync_agent.province.store import Store
+
+
+class Province:
+    """One province folder, opened.
+
+    Args:
+        folder: where its things lie.
+        now: tells Unix seconds.
+    """
+
+    def __init__(self, folder: ProvinceFolder, *, now: Callable[[], int]) -> None:
+        self.folder = folder
+        self._now = now
+        self._store = Store(folder.store_url)
+        self._in_force = ReleaseInForce(folder)
+        self._intake = Intake(self._store, self._in_force.now, folder.key("log"))
+
+    def in_force(self) -> Installed:
+        """The release in force.
+
+        Raises:
+            ProvinceError: none was taken yet.
+        """
+        return self._in_force.now()
+
+    def take(self, batch: bytes, *, road: str, sender: Terminal | None = None) -> Taken:
+        """Take a batch, and publish what it tells before the acknowledgement goes out.
+
+        Args:
+            batch: as it travelled.
+            road: by which road, for the record.
+            sender: whose door it came through; None where a stick has none.
+
+        Raises:
+            IntakeRefusedError: nothing was accepted.
+            ProvinceError: the store or the repository failed; the batch may be sent again.
+        """
+        taken = self._intake.take(batch, Arrival(road, self._now(), sender))
+        self.publish()
+        return taken
+
+    def publish(self) -> int:
+        """Publish usage that waits; returns how many elements."""
+        return publish_usage(self.folder, self._store, now=self._now())
+
+    def head(self, ordinal: int, epoch: int) -> HeadAnswer:
+        """How far a terminal's chain is held."""
+        return self._intake.head(ordinal, epoch)
+
+    def offer(self, terminal: Terminal) -> list[OfferItem]:
+        """What a terminal needs, with everything taken so far in it.
+
+        Raises:
+            LedgerError: nothing was published yet, or the disk refused.
+        """
+        self.publish()
+        keep_time(self.folder, now=self._now())
+        return offer_for(terminal, self.folder.repository, self._store)
+
+    def file(self, terminal: Terminal, path: str) -> bytes:
+        """One file for a terminal.
+
+        Raises:
+            IntakeRefusedError: not one of its files.
+        """
+        return offered_bytes(terminal, path, self.folder.repository, self._store)
+
+    def release(self, source: Path) -> int:
+        """Take the office's release; returns the ledger version published.
+
+        Raises:
+            ProvinceError: it is not accepted; what was published stays.
+        """
+        return take_release(self.folder, self._store, source, now=self._now())
+
+    def block(self, household: bytes, issue: int, reason: str) -> bool:
+        """Block one card; False when it was blocked already.
+
+        Raises:
+            ProvinceError: no such household.
+        """
+        return publish_block(
+            self.folder,
+            self._store,
+            household=household,
+            issue=issue,
+            reason=reason,
+            now=self._now(),
+        )
+
+    def cases(self) -> list[Case]:
+        """Every case, by the policy in force."""
+        return accounts.cases(self._store, self.in_force())
+
+    def redemptions(self, *, language: str | None = None, most: int | None = None) -> list[Listed]:
+        """Redemptions, the newest first."""
+        words = language or self.folder.config.language
+        return accounts.redemptions(self._store, self.in_force(), language=words, most=most)
+
+    def records_of(self, case: Case, *, language: str) -> list[Listed]:
+        """Both sides of a case, in order: those that count, then the others."""
+        ids = [claim.id for claim in (*case.counted, *case.losers)]
+        found = accounts.numbered(self._store, self.in_force(), ids, language=language)
+        return [found[id] for id in ids]
+
+    def received(self) -> int:
+        """How many redemptions have arrived."""
+        return accounts.received(self._store)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+
+def refusal_of(error: Exception) -> IntakeRefusedError | None:
+    """How an error of ours is told to whoever asked; None when it is a defect."""
+    if isinstance(error, IntakeRefusedError):
+        return error
+    if isinstance(error, ProvinceError | LedgerError):
+        return IntakeRefusedError(503, "not_ready", error.detail)
+    if isinstance(error, CardCodecError):
+        return IntakeRefusedError(503, "not_ready", error.detail)
+    return None

@@ -1,0 +1,185 @@
+"""What the online key signs: usage, blocked cards, and the time. It can only take away.
+
+Whoever changes the repository holds the province's lock: the intake, a release and a block may
+come from different processes. A reader needs no lock, since the timestamp is written last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tuf.api.metadata import MetaFile, Targets, Timestamp
+
+from card_codec.status import StatusList
+from ledger.element import Element, write_usage
+from ledger.errors import RecordError, RightsError
+from ledger.repository import Repository, signed_time, tuf_signer
+from ledger.rights_file import (
+    RightsBase,
+    StatusFile,
+    read_base,
+    read_status,
+    state_root,
+    status_index,
+    write_status,
+)
+from sync_agent.errors import ProvinceError
+from sync_agent.province.folder import ProvinceFolder
+from sync_agent.province.store import (
+    Store,
+    blocked_cards,
+    keep_block,
+    mark_published,
+    unpublished,
+)
+
+TIME_IS_OLD = 3_600
+"""Seconds after which an offer gets a newly signed time."""
+
+
+@contextmanager
+def publishing(province: ProvinceFolder) -> Iterator[None]:
+    """Hold the right to change the repository, across threads and processes."""
+    handle = os.open(province.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def publish_usage(province: ProvinceFolder, store: Store, *, now: int) -> int:
+    """Bring every redemption not yet carried into the next segments; returns how many.
+
+    The segments are signed before the store remembers them: a crash between the two makes an
+    element ride twice, which a union does not notice.
+
+    Raises:
+        ProvinceError: the store or the keys are not in order.
+        LedgerError: the repository cannot be read or written.
+    """
+    with publishing(province):
+        with store.reading() as db:
+            waiting = unpublished(db)
+        if not waiting:
+            return 0
+        by_kecamatan: dict[str, list[Element]] = defaultdict(list)
+        for one in waiting:
+            by_kecamatan[one.kecamatan].append(one.element)
+        repository, online = province.repository, tuf_signer(province.key("online"))
+        usage = repository.load("usage", Targets)
+        numbers = {}
+        for kecamatan, elements in by_kecamatan.items():
+            numbers[kecamatan] = number = last_segment(usage, kecamatan) + 1
+            path = f"usage/{kecamatan}/{number}.cbor.zst"
+            repository.add_target(usage, path, write_usage(kecamatan, number, elements))
+        repository.sign(usage, "usage", signers=[online], now=now)
+        repository.publish(online, now=now)
+        with store.writing() as db:
+            for kecamatan, elements in by_kecamatan.items():
+                mark_published(db, kecamatan, numbers[kecamatan], elements)
+        return len(waiting)
+
+
+def last_segment(usage: Targets, kecamatan: str) -> int:
+    """Number of a kecamatan's newest usage segment; 0 when it has none."""
+    prefix, suffix = f"usage/{kecamatan}/", ".cbor.zst"
+    paths = (p for p in usage.targets if p.startswith(prefix))
+    return max((int(p.removeprefix(prefix).removesuffix(suffix)) for p in paths), default=0)
+
+
+def publish_block(
+    province: ProvinceFolder, store: Store, *, household: bytes, issue: int, reason: str, now: int
+) -> bool:
+    """Block one card and publish it; False when it was blocked already.
+
+    Raises:
+        ProvinceError: no release lists the household.
+    """
+    with publishing(province):
+        bases = decree_bases(province.repository)
+        if not any(household in _ordinals(base) for base in bases.values()):
+            raise ProvinceError(
+                f"no household {household.hex()} in the release in force; check the number"
+            )
+        with store.writing() as db:
+            new = keep_block(db, household, issue, reason=reason, at=now)
+        sign_status(province, store, now=now)
+        province.repository.publish(tuf_signer(province.key("online")), now=now)
+    return new
+
+
+def sign_status(province: ProvinceFolder, store: Store, *, now: int) -> dict[str, StatusList]:
+    """Sign the blocked cards of every kecamatan anew (not yet public); the lock is held."""
+    repository = province.repository
+    with store.reading() as db:
+        cards = blocked_cards(db)
+    old = repository.load("status", Targets) if repository.versions("status") else Targets()
+    status, lists = Targets(), {}
+    for kecamatan, base in decree_bases(repository).items():
+        lists[kecamatan] = _status_of(base, cards).union(_published(repository, old, base))
+        file = StatusFile("khb-status-1", kecamatan, state_root(base), lists[kecamatan].encode())
+        repository.add_target(status, f"status/{kecamatan}.cbor", write_status(file))
+    repository.sign(status, "status", signers=[tuf_signer(province.key("online"))], now=now)
+    return lists
+
+
+def keep_time(province: ProvinceFolder, *, now: int) -> None:
+    """Sign the time anew when it is old, so that a quiet week does not age anyone's rights.
+
+    Raises:
+        LedgerError: nothing was published yet, or the disk refused.
+    """
+    repository = province.repository
+    if now - signed_time(repository.load("timestamp", Timestamp)) < TIME_IS_OLD:
+        return
+    with publishing(province):
+        held = repository.load("timestamp", Timestamp)
+        if now - signed_time(held) >= TIME_IS_OLD:
+            fresh = Timestamp(snapshot_meta=MetaFile(held.snapshot_meta.version))
+            online = tuf_signer(province.key("online"))
+            repository.sign(fresh, "timestamp", signers=[online], now=now)
+
+
+def decree_bases(repository: Repository) -> dict[str, RightsBase]:
+    """The rights of every kecamatan, as the decree in force signs them.
+
+    Raises:
+        RightsError: nothing was released yet, or a file is damaged.
+    """
+    targets = repository.load("targets", Targets)
+    found = {}
+    for path in targets.targets:
+        if path.startswith("rights/"):
+            try:
+                found[path.split("/")[1]] = read_base(repository.target_bytes(targets, path))
+            except RecordError as error:
+                raise RightsError(f"{path} in the repository is damaged: {error}") from error
+    return found
+
+
+def _status_of(base: RightsBase, cards: list[tuple[bytes, int]]) -> StatusList:
+    ordinals = _ordinals(base)
+    mine = [(ordinals[household], issue) for household, issue in cards if household in ordinals]
+    highest = max([1, *base.issues, *(issue for _, issue in mine)])
+    indices = [status_index(o, issue=issue, count=base.count) for o, issue in mine]
+    return StatusList.from_indices(max(1, base.count * highest), indices)
+
+
+def _published(repository: Repository, status: Targets, base: RightsBase) -> StatusList:
+    """The bits published before over the same base: they stay, whatever the store has lost."""
+    path = f"status/{base.kecamatan}.cbor"
+    if path not in status.targets:
+        return StatusList(b"\0")
+    file = read_status(repository.target_bytes(status, path))
+    same = file.root == state_root(base)
+    return StatusList.decode(file.bits) if same else StatusList(b"\0")
+
+
+def _ordinals(base: RightsBase) -> dict[bytes, int]:
+    ids = (base.households[i * 8 : i * 8 + 8] for i in range(base.count))
+    return {id: ordinal for ordinal, id in enumerate(ids)}

@@ -1,0 +1,279 @@
+"""Taking the office's release: checked as strictly as a terminal checks it, then published.
+
+The office hands over a folder with root, decree, kecamatan roles, their files and the hashes of
+the road tokens. Nothing of it is laid down before all of it has held: the chain of roots, every
+threshold, every file's hash, and that it is not older than what is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root, Targets
+from tuf.api.serialization import DeserializationError
+
+from card_codec.errors import CardCodecError
+from card_codec.trust import KeyUse, TrustList, decode_trust_list
+from ledger.access import ACCESS_SIZE_MAX, Access, read_access
+from ledger.errors import RecordError, RightsError
+from ledger.folder import write_whole
+from ledger.in_box import read_brought
+from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
+from ledger.policy import Policy, read_policy
+from ledger.repository import Repository, signed_time, tuf_key, tuf_signer
+from ledger.rights import BaseToInstall, Rights, Versions, build_rights
+from ledger.rights_file import RightsBase, read_base
+from ledger.roll import Roll, read_roll
+from sync_agent.errors import ProvinceError
+from sync_agent.messages import FILE_SIZE_MAX
+from sync_agent.province.folder import ProvinceFolder
+from sync_agent.province.publishing import publishing, sign_status
+from sync_agent.province.store import Store
+
+METADATA_SIZE_MAX = 16 * 1024 * 1024
+ROOTS_MAX = 1_000
+ONLINE_ROLES = ("status", "usage")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release that has held in every point.
+
+    Attributes:
+        roots: roots that are new here, by version.
+        roles: decree and kecamatan roles, by name: content and exact bytes.
+        files: every file they name, by its path in the ledger.
+    """
+
+    roots: dict[int, bytes]
+    roles: dict[str, tuple[Targets, bytes]]
+    files: dict[str, bytes]
+    policy: Policy
+    roll: Roll
+    trust: TrustList
+    bases: dict[str, RightsBase]
+    access: Access
+    access_bytes: bytes
+
+
+def take_release(province: ProvinceFolder, store: Store, source: Path, *, now: int) -> int:
+    """Verify a release, take it into the repository and publish; returns the ledger version.
+
+    Raises:
+        ProvinceError: it is not accepted; what was published stays.
+        LedgerError: the disk refused.
+    """
+    with publishing(province):
+        try:
+            release = _verify(province, source, now)
+        except (RepositoryError, DeserializationError, RecordError, CardCodecError) as error:
+            words = " ".join(str(error).split())[:200]
+            raise ProvinceError(f"the release in {source} is not accepted: {words}") from error
+        return _publish(province, store, release, now)
+
+
+def _publish(province: ProvinceFolder, store: Store, release: Release, now: int) -> int:
+    repository, online = province.repository, tuf_signer(province.key("online"))
+    for signed, _ in release.roles.values():
+        for path, info in signed.targets.items():
+            directory, _, name = path.rpartition("/")
+            hashed = f"{info.hashes['sha256']}.{name}"
+            write_whole(repository.targets / directory / hashed, release.files[path])
+    for version, data in release.roots.items():
+        write_whole(repository.metadata / f"{version}.root.json", data)
+    for role, (signed, data) in release.roles.items():
+        write_whole(repository.metadata / f"{signed.version}.{role}.json", data)
+    write_whole(province.access, release.access_bytes, mode=0o600)
+    status = sign_status(province, store, now=now)
+    held = repository.versions("usage")
+    usage = repository.load("usage", Targets) if held else Targets()
+    repository.sign(usage, "usage", signers=[online], now=now)
+    version = repository.publish(online, now=now)
+    decree = signed_time(release.roles["targets"][0])
+    build_rights(
+        province.rights,
+        versions=Versions(ledger=version, timestamp_time=now, office_time=decree),
+        policy=release.policy,
+        roll=release.roll,
+        trust=release.trust,
+        bases=[
+            BaseToInstall(base, status[kecamatan], decree)
+            for kecamatan, base in release.bases.items()
+        ],
+    )
+    return version
+
+
+def _verify(province: ProvinceFolder, source: Path, now: int) -> Release:
+    own, brought = province.repository, Repository(source)
+    if not brought.versions("root") or not brought.versions("targets"):
+        raise ProvinceError(
+            f"{source} holds no release (metadata with root and targets); name the folder that"
+            " betang-provision publish wrote"
+        )
+    root, roots = _walk_roots(own, brought)
+    _expired(root, "root", now)
+    targets, data = _newest(own, brought, "targets", root, now)
+    _check_online(province, root, targets)
+    roles = {"targets": (targets, data)}
+    for role in targets.delegations.roles or {} if targets.delegations else {}:
+        if role not in ONLINE_ROLES:
+            roles[role] = _newest(own, brought, role, targets, now)
+    files = {
+        path: _file(source, signed, path) for signed, _ in roles.values() for path in signed.targets
+    }
+    access = _read(source, "access.json", ACCESS_SIZE_MAX)
+    release = Release(
+        roots=roots,
+        roles=roles,
+        files=files,
+        policy=read_policy(_named(files, POLICY_PATH)),
+        roll=read_roll(_named(files, ROLL_PATH)),
+        trust=decode_trust_list(_named(files, TRUST_PATH)),
+        bases=dict(_bases(files)),
+        access=read_access(access),
+        access_bytes=access,
+    )
+    _check_content(province, release)
+    return release
+
+
+def _walk_roots(own: Repository, brought: Repository) -> tuple[Root, dict[int, bytes]]:
+    """From the root held here (or the first one brought) step by step to the newest brought."""
+    held = own.versions("root")
+    start = held[-1] if held else 1
+    newest = brought.versions("root")[-1]
+    if newest < start or newest > ROOTS_MAX:
+        raise ProvinceError(f"the release ends at root {newest}, but {start} is held: it is older")
+    data = _read(own.folder if held else brought.folder, _root(start), METADATA_SIZE_MAX)
+    trusted = _root_of(data)
+    if held and _read(brought.folder, _root(start), METADATA_SIZE_MAX) != data:
+        raise ProvinceError("the release has another root of trust; it is another office's")
+    if not held:
+        _root_signed(trusted.signed, trusted, 1)
+    new = {} if held else {1: data}
+    for version in range(start + 1, newest + 1):
+        new[version] = _read(brought.folder, _root(version), METADATA_SIZE_MAX)
+        following = _root_of(new[version])
+        # TUF §5.3.4: a threshold of the keys before, and of its own.
+        _root_signed(trusted.signed, following, version)
+        _root_signed(following.signed, following, version)
+        trusted = following
+    return trusted.signed, new
+
+
+def _root_signed(by: Root, root: Metadata[Root], version: int) -> None:
+    by.verify_delegate("root", root.signed_bytes, root.signatures)
+    if root.signed.version != version:
+        raise ProvinceError(f"root {version} of the release calls itself {root.signed.version}")
+
+
+def _root_of(data: bytes) -> Metadata[Root]:
+    metadata = Metadata.from_bytes(data)
+    if not isinstance(metadata.signed, Root):
+        raise ProvinceError("a root of the release is not a root")
+    return metadata
+
+
+def _root(version: int) -> str:
+    return f"metadata/{version}.root.json"
+
+
+def _newest(
+    own: Repository, brought: Repository, role: str, delegator: Root | Targets, now: int
+) -> tuple[Targets, bytes]:
+    """The newest metadata brought of a role, if its threshold signed it and it is not older."""
+    versions = brought.versions(role)
+    if not versions:
+        raise ProvinceError(f"the release lacks the role {role}; publish again at the office")
+    name = f"metadata/{versions[-1]}.{role}.json"
+    data = _read(brought.folder, name, METADATA_SIZE_MAX)
+    metadata: Metadata[Any] = Metadata.from_bytes(data)
+    delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+    signed = metadata.signed
+    if not isinstance(signed, Targets) or signed.version != versions[-1]:
+        raise ProvinceError(f"{name} of the release is not what its name says")
+    held = (own.versions(role) or [0])[-1]
+    if signed.version < held:
+        raise ProvinceError(
+            f"the release is older than what is published ({role} {signed.version}, held {held})"
+        )
+    if signed.version == held and _read(own.folder, name, METADATA_SIZE_MAX) != data:
+        raise ProvinceError(f"the release has another {role} {held} than is published; ask why")
+    _expired(signed, role, now)
+    return signed, data
+
+
+def _check_online(province: ProvinceFolder, root: Root, targets: Targets) -> None:
+    """The province can only publish what names its own online key."""
+    key = tuf_key(province.key("online")).keyid
+    delegated = (targets.delegations.roles or {}) if targets.delegations else {}
+    named = [root.roles["snapshot"], root.roles["timestamp"]]
+    named += [delegated[role] for role in ONLINE_ROLES if role in delegated]
+    if len(named) != 4 or any(key not in r.keyids or r.threshold != 1 for r in named):
+        raise ProvinceError(
+            "the release does not name this province's online key; publish it with this province's"
+            " public.json"
+        )
+
+
+def _check_content(province: ProvinceFolder, release: Release) -> None:
+    log = province.key("log").public
+    if release.trust.find(log.kid, KeyUse.LOG) is None:
+        raise ProvinceError(
+            "the release does not trust this province's log key; publish it with this province's"
+            " public.json"
+        )
+    try:
+        rights = Rights(province.rights)
+    except RightsError:
+        return
+    held = rights.policy.number
+    rights.close()
+    if release.policy.number < held:
+        raise ProvinceError(
+            f"the release has policy {release.policy.number}, but {held} is in force: it is older"
+        )
+
+
+def _bases(files: dict[str, bytes]) -> Iterator[tuple[str, RightsBase]]:
+    for path, data in files.items():
+        if path.startswith("rights/"):
+            base = read_base(data)
+            if path != f"rights/{base.kecamatan}/base.cbor.zst":
+                raise ProvinceError(f"{path} of the release holds {base.kecamatan}'s rights")
+            yield base.kecamatan, base
+
+
+def _file(source: Path, signed: Targets, path: str) -> bytes:
+    info = signed.targets[path]
+    directory, _, name = path.rpartition("/")
+    digest = info.hashes.get("sha256")
+    if digest is None or info.length > FILE_SIZE_MAX:
+        raise ProvinceError(f"{path} of the release has no SHA-256 or is too large")
+    data = _read(source, f"targets/{directory}/{digest}.{name}", info.length)
+    info.verify_length_and_hashes(data)
+    return data
+
+
+def _named(files: dict[str, bytes], path: str) -> bytes:
+    if path not in files:
+        raise ProvinceError(f"the release lacks {path}; publish again at the office")
+    return files[path]
+
+
+def _expired(signed: Root | Targets, role: str, now: int) -> None:
+    if signed.is_expired(datetime.fromtimestamp(now, UTC)):
+        raise ProvinceError(f"{role} of the release has expired; publish again at the office")
+
+
+def _read(folder: Path, relative: str, size_max: int) -> bytes:
+    data = read_brought(folder, relative, size_max=size_max)
+    if data is None:
+        raise ProvinceError(f"the release lacks {relative}, or it is no plain file of its size")
+    return data

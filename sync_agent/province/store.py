@@ -1,0 +1,248 @@
+"""The province's store, through SQLAlchemy Core: SQLite by default, another engine by its URL.
+
+Whoever writes holds one transaction from the first look to the commit, so that two batches of one
+terminal cannot both find the same place free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, create_engine, event, func, insert, select
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from ledger.element import Element, RedemptionId, Right
+from sync_agent.errors import ProvinceError
+from sync_agent.province import schema
+from sync_agent.province.schema import (
+    acknowledgement,
+    blocked,
+    entry,
+    fork,
+    published,
+    redemption,
+    voided,
+)
+
+BUSY_SECONDS = 30
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA wal_autocheckpoint=1000",
+    "PRAGMA trusted_schema=OFF",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldHead:
+    """How far the log holds a terminal's chain; leaf is None when it holds nothing."""
+
+    seq: int
+    leaf: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """A redemption whose element no usage segment carries yet."""
+
+    element: Element
+    kecamatan: str
+
+
+class Store:
+    """One open store."""
+
+    def __init__(self, url: str) -> None:
+        """Open it, and lay down its tables the first time.
+
+        Raises:
+            ProvinceError: it cannot be opened.
+        """
+        try:
+            self._engine = _engine(url)
+            with self.writing() as db:
+                schema.metadata.create_all(db)
+        except (SQLAlchemyError, ImportError) as error:
+            raise ProvinceError(f"cannot open the store {url}: {_plain(error)}") from error
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that holds the right to write from its beginning.
+
+        Raises:
+            ProvinceError: the store refused; nothing of it happened.
+        """
+        try:
+            with self._engine.execution_options(writing=True).begin() as db:
+                yield db
+        except SQLAlchemyError as error:
+            raise ProvinceError(f"the store did not take it: {_plain(error)}") from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent look.
+
+        Raises:
+            ProvinceError: the store cannot be read.
+        """
+        try:
+            with self._engine.begin() as db:
+                yield db
+        except SQLAlchemyError as error:
+            raise ProvinceError(f"the store cannot be read: {_plain(error)}") from error
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+
+def head(db: Connection, terminal: int, epoch: int) -> HeldHead:
+    """The newest entry held of a terminal and epoch."""
+    row = db.execute(
+        select(entry.c.seq, entry.c.leaf)
+        .where(entry.c.terminal == terminal, entry.c.epoch == epoch)
+        .order_by(entry.c.seq.desc())
+        .limit(1)
+    ).first()
+    return HeldHead(row.seq, row.leaf) if row else HeldHead(0, None)
+
+
+def leaves(db: Connection, terminal: int, epoch: int, *, first: int, last: int) -> list[bytes]:
+    """Leaf hashes of the entries held from ``first`` to ``last``."""
+    rows = db.execute(
+        select(entry.c.leaf)
+        .where(entry.c.terminal == terminal, entry.c.epoch == epoch)
+        .where(entry.c.seq.between(first, last))
+        .order_by(entry.c.seq)
+    )
+    return [row.leaf for row in rows]
+
+
+def acknowledgement_from(db: Connection, terminal: int, epoch: int, seq: int) -> Row[Any] | None:
+    """The first acknowledgement that covers an entry: the same whenever it is asked."""
+    return db.execute(
+        select(acknowledgement)
+        .where(acknowledgement.c.terminal == terminal, acknowledgement.c.epoch == epoch)
+        .where(acknowledgement.c.seq >= seq)
+        .order_by(acknowledgement.c.seq)
+        .limit(1)
+    ).first()
+
+
+def newest_acknowledgement(db: Connection, terminal: int, epoch: int) -> Row[Any] | None:
+    """The acknowledgement of a terminal's newest batch."""
+    return db.execute(
+        select(acknowledgement)
+        .where(acknowledgement.c.terminal == terminal, acknowledgement.c.epoch == epoch)
+        .order_by(acknowledgement.c.seq.desc())
+        .limit(1)
+    ).first()
+
+
+def voided_among(db: Connection, terminal: int, epoch: int, seqs: set[int]) -> set[int]:
+    """Which of these entries are known to be taken back."""
+    rows = db.execute(
+        select(voided.c.seq)
+        .where(voided.c.terminal == terminal, voided.c.epoch == epoch)
+        .where(voided.c.seq.in_(seqs))
+    )
+    return {row.seq for row in rows}
+
+
+def unpublished(db: Connection) -> list[Unpublished]:
+    """Redemptions no usage segment carries yet, oldest arrival first."""
+    same = (
+        (published.c.terminal == redemption.c.terminal)
+        & (published.c.epoch == redemption.c.epoch)
+        & (published.c.seq == redemption.c.seq)
+    )
+    rows = db.execute(
+        select(redemption)
+        .outerjoin(published, same)
+        .where(published.c.seq.is_(None))
+        .order_by(redemption.c.arrival, redemption.c.terminal, redemption.c.seq)
+    )
+    return [Unpublished(element_of(row), row.kecamatan) for row in rows]
+
+
+def mark_published(db: Connection, kecamatan: str, number: int, ids: Sequence[Element]) -> None:
+    """Remember which segment carries these."""
+    rows = [
+        {
+            "terminal": e.id.terminal,
+            "epoch": e.id.epoch,
+            "seq": e.id.seq,
+            "kecamatan": kecamatan,
+            "number": number,
+        }
+        for e in ids
+    ]
+    db.execute(insert(published), rows)
+
+
+def element_of(row: Row[Any]) -> Element:
+    """A redemption's row as the element every road carries."""
+    return Element(
+        RedemptionId(row.terminal, row.epoch, row.seq),
+        row.leaf[:8],
+        Right(row.household, row.member, row.programme, row.window),
+        row.quantity,
+        row.at // 60,
+    )
+
+
+def keep_fork(db: Connection, values: dict[str, object], *, most: int) -> None:
+    """Keep a diverging branch once; beyond ``most`` of one terminal no more is kept."""
+    known = db.execute(select(fork.c.digest).where(fork.c.digest == values["digest"])).first()
+    count = db.execute(
+        select(func.count()).select_from(fork).where(fork.c.terminal == values["terminal"])
+    ).scalar_one()
+    if known is None and count < most:
+        db.execute(insert(fork).values(**values))
+
+
+def keep_block(db: Connection, household: bytes, issue: int, *, reason: str, at: int) -> bool:
+    """Remember a blocked card; False when it was blocked already."""
+    same = (blocked.c.household == household) & (blocked.c.issue == issue)
+    if db.execute(select(blocked.c.at).where(same)).first() is not None:
+        return False
+    db.execute(insert(blocked).values(household=household, issue=issue, reason=reason, at=at))
+    return True
+
+
+def blocked_cards(db: Connection) -> list[tuple[bytes, int]]:
+    """Every (household, issue) that was ever blocked."""
+    rows = db.execute(select(blocked.c.household, blocked.c.issue))
+    return [(row.household, row.issue) for row in rows]
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(db: Connection) -> None:
+    # A plain BEGIN of two writers ends in SQLITE_BUSY_SNAPSHOT at once, whatever the timeout.
+    writing = db.get_execution_options().get("writing")
+    db.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _plain(error: Exception) -> str:
+    original = getattr(error, "orig", None) or error
+    return " ".join(str(original).split())[:200]

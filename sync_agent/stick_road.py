@@ -1,0 +1,89 @@
+"""The road by hand: a USB stick or a folder that somebody carries.
+
+``from-terminals/<terminal>-<epoch>/<start>-<end>.batch`` waits for the province;
+``to-terminals/<terminal>-<epoch>/offer.json`` lists what the province laid down for a terminal,
+and ``to-terminals/files/<sha256>`` holds the bytes, once for all terminals.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sync_agent.errors import MessageError, StickError
+from sync_agent.messages import (
+    OFFER_SIZE_MAX,
+    Batch,
+    HeadAnswer,
+    OfferItem,
+    Taken,
+    read_offer,
+    write_batch,
+)
+from sync_agent.stick import Stick
+
+FROM_TERMINALS = "from-terminals"
+TO_TERMINALS = "to-terminals"
+FILES = f"{TO_TERMINALS}/files"
+BATCH_NAME = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})\.batch\Z")
+
+
+class StickRoad:
+    """One terminal's use of a stick."""
+
+    def __init__(self, stick: Stick, *, terminal: int, epoch: int) -> None:
+        self._stick = stick
+        self._own = f"{terminal}-{epoch}"
+
+    def head(self) -> HeadAnswer | None:
+        """A stick cannot be asked: the terminal goes by its last acknowledgement."""
+        return None
+
+    def send(self, batch: Batch) -> Taken | None:
+        """Lay a batch down, and take off those it covers; the answer comes with the next stick.
+
+        Raises:
+            StickError: the stick did not take it.
+        """
+        directory = f"{FROM_TERMINALS}/{self._own}"
+        kept = f"{batch.start}-{batch.end}.batch"
+        self._stick.write(f"{directory}/{kept}", write_batch(batch))
+        for name in self._stick.names(directory):
+            match = BATCH_NAME.match(name)
+            if match is None or name == kept:
+                continue
+            start, end = (int(part) for part in match.groups())
+            if batch.start <= start <= end <= batch.end:
+                self._stick.remove(f"{directory}/{name}")
+        return None
+
+    def offer(self) -> list[OfferItem]:
+        """What the province laid down for this terminal; nothing when it has not yet.
+
+        Raises:
+            StickError: what lies there cannot be read.
+        """
+        path = f"{TO_TERMINALS}/{self._own}/offer.json"
+        data = self._stick.read(path, size_max=OFFER_SIZE_MAX)
+        if data is None:
+            return []
+        try:
+            return read_offer(data)
+        except MessageError as error:
+            raise StickError(f"{path} on {self._stick.root} is damaged: {error.detail}") from error
+
+    def fetch(self, item: OfferItem) -> bytes:
+        """One file of the offer.
+
+        Raises:
+            StickError: it is not there, or too large.
+        """
+        data = self._stick.read(f"{FILES}/{item.sha256}", size_max=item.size)
+        if data is None:
+            raise StickError(
+                f"{self._stick.root} lists {item.path} but does not hold it; take the stick to the"
+                " province again"
+            )
+        return data
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,142 @@
+"""The tests' world with a province of its own: an office's release, road tokens, a real intake."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ledger.access import Access, Door, token_hash, write_access
+from ledger.entry import Basis, Handover, Presented, Redemption
+from ledger.folder import TerminalFolder, open_folder
+from ledger.install import now_here
+from ledger.journal import open_journal
+from ledger.repository import Repository, tuf_signer
+from sync_agent.agent import Report, sync_once
+from sync_agent.province.folder import ProvinceFolder, init_province
+from sync_agent.province.province import Province
+from sync_agent.province.server import Ready, Serving, prepare, run
+from sync_agent.roads import open_road
+from tests.world import KEC_1, World
+
+TOKEN = "road-token-of-terminal-{}"
+
+
+class SyncWorld(World):
+    """A world whose ledger is published by a province, not by the test."""
+
+    def prepare_province(self) -> Province:
+        """Make the province with keys of its own and let the office know them."""
+        folder = init_province(self.folder / "province")
+        self.online, self.log = folder.key("online"), folder.key("log")
+        self.province_folder: ProvinceFolder = folder
+        self.province = self.reopened()
+        return self.province
+
+    def reopened(self) -> Province:
+        """The province as after a restart."""
+        return Province(self.province_folder, now=lambda: self.clock.wall)
+
+    @property
+    def repository(self) -> Repository:
+        """The office's release: what the office alone signs."""
+        return Repository(self.release_folder)
+
+    @property
+    def release_folder(self) -> Path:
+        """What ``province release --from`` takes."""
+        return self.folder / "office" / "release"
+
+    def sign_release(self) -> Path:
+        """Root, decree and kecamatan roles, their files, the road tokens' hashes."""
+        repository, now = self.repository, self.clock.wall
+        if not repository.versions("root"):
+            self.sign_root()
+        decree = [tuf_signer(k) for k in self.decree_keys[:2]]
+        repository.sign(self.decree_targets(), "targets", signers=decree, now=now)
+        for kecamatan, keys in self.kecamatan_keys.items():
+            self.sign_changes(kecamatan, keys)
+        doors = tuple(
+            Door(t.ordinal, t.epoch, token_hash(TOKEN.format(t.ordinal))) for t in self.terminals
+        )
+        (self.release_folder / "access.json").write_bytes(
+            write_access(Access("khb-access-1", doors))
+        )
+        return self.release_folder
+
+    def sign_changes(self, kecamatan, keys):
+        from tuf.api.metadata import Targets
+
+        signers = [tuf_signer(k) for k in keys]
+        self.repository.sign(
+            Targets(), f"changes-{kecamatan}", signers=signers, now=self.clock.wall
+        )
+
+    def enrol(self, name: str, *, home: str = KEC_1) -> TerminalFolder:
+        """A terminal with a road token."""
+        folder = self.terminal(name, home=home)
+        folder.road_token.write_text(TOKEN.format(folder.config.ordinal))
+        return folder
+
+    def give_root(self, folder: TerminalFolder) -> None:
+        if not folder.first_root.exists():
+            shutil.copyfile(self.repository.metadata / "1.root.json", folder.first_root)
+
+    @contextmanager
+    def serving(self, province: Province | None = None) -> Iterator[Ready]:
+        """The real server on a free loopback port."""
+        listening = threading.Event()
+        found: list[Ready] = []
+
+        def ready(at: Ready) -> None:
+            found.append(at)
+            listening.set()
+
+        server, socket = prepare(
+            province or self.province, host="127.0.0.1", port=0, on_ready=ready
+        )
+        thread = threading.Thread(target=run, args=(server, socket))
+        thread.start()
+        try:
+            assert listening.wait(20)
+            yield found[0]
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
+
+    def take(self, folder: TerminalFolder, household: bytes, **changed: object) -> str:
+        """Record one redemption in a terminal's journal, whatever the rules would say."""
+        values: dict[str, Any] = {
+            "household": household, "issue": 1, "member": 0, "programme": 1, "window": 1,
+            "quantity": 1, "paid": 0, "presented": Presented.TEXT, "basis": Basis.HOME,
+        } | changed  # fmt: skip
+        return self.record(folder, Redemption(**values))
+
+    def record(self, folder: TerminalFolder, content) -> str:
+        """Append one entry; its number."""
+        journal = open_journal(folder.journal)
+        try:
+            moment = now_here(journal, self.clock.read())
+            with journal.act() as act:
+                entry, _ = act.append(
+                    content, moment=moment, ledger=1, officer="UJI", signer=folder.signer()
+                )
+            return entry.id.number()
+        finally:
+            journal.close()
+
+
+def sync(folder: TerminalFolder, where: str) -> Report:
+    """One run of the agent, as the command does it."""
+    road = open_road(open_folder(folder.root), where)
+    try:
+        return sync_once(folder, road)
+    finally:
+        road.close()
+
+
+__all__ = ["Handover", "Serving", "SyncWorld", "sync"]

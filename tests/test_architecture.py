@@ -58,7 +58,7 @@ BANS = (
     Ban(
         (
             *("ledger.entry", "ledger.policy", "ledger.rights_file", "ledger.roll"),
-            *("ledger.usage_file", "ledger.receipt", "ledger.acknowledgement"),
+            *("ledger.element", "ledger.receipt", "ledger.acknowledgement"),
         ),
         DATABASES,
         "record files serve verifiers that have no database",

@@ -144,7 +144,7 @@ class _Board:
 
     def _sync(self, counter: CounterOnStage) -> str:
         report = counter.sync()
-        return f"{report['uploaded']} entries sent, {report['usage_new']} brought"
+        return f"sent: {report['uploaded']} · brought: {report['usage_new']}"
 
     def _plug(self, counter: CounterOnStage) -> str:
         counter.pull_plug()
@@ -180,7 +180,7 @@ class _Board:
             "received": province.get("received", 0),
             "redemptions": [
                 {
-                    "when": self.say.clock(row["at"]),
+                    "when": row["at"][11:16].replace(":", "."),
                     "point": f"{row['terminal']}, {row['point']}",
                     "household": row["household"][:8],
                     "given": f"{row['quantity']} {row['unit']}, {row['programme']}",

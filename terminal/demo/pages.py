@@ -39,7 +39,8 @@ class Page:
             headers = {"Cookie": self._cookie} if self._cookie else {}
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
-            cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
-            return answer.status, cookie, answer.read(ANSWER_MAX)
+            set_cookies = answer.headers.get_all("Set-Cookie") or []
+            cookies = "; ".join(one.partition(";")[0] for one in set_cookies)
+            return answer.status, cookies, answer.read(ANSWER_MAX)
         finally:
             connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from pathlib import Path
 
@@ -40,6 +41,9 @@ def run_demo(folder: Path, *, seed: int, say: Say, say_where: Say) -> None:
         say_where(f"Open   {url}")
         say_where(f"Data   {folder}  (delete it to begin anew)")
         say_where("Stop   Ctrl-C")
+        # uvicorn ends well on a signal and then raises it once more: here, that is the end wanted.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         config = uvicorn.Config(app, log_level="error", access_log=False)
         uvicorn.Server(config).run(sockets=[listening])
     finally:

@@ -126,4 +126,4 @@ class Stage:
     def _start_province(self) -> None:
         words = ["serve", "--config", self._province_config, "--json"]
         self._province = serve("betang-sync", "province", *words, log=self._province_log)
-        self._desk = Page(self._province.ready["desk"])
+        self._desk = Page(self._province.ready["desk"] + "&lang=en")

@@ -58,7 +58,7 @@ function showCounter(counter, state) {
   const facts = counter.querySelector(".facts");
   facts.replaceChildren();
   if (!state.head_short) { facts.textContent = state.up ? "no entry yet" : "down"; }
-  else facts.append(`${state.waiting} entries waiting · head ${state.head_short}`);
+  else facts.append(`waiting for a road: ${state.waiting} · head ${state.head_short}`);
   if (state.twice_rupiah > 0) {
     facts.append(" · ", bold(`could now be given twice: ${state.twice}`));
   } else if (state.up) facts.append(` · could be given twice: ${state.twice}`);

@@ -11,7 +11,8 @@ The folder holds ``metadata/`` (``N.role.json``, ``timestamp.json``) and ``targe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -37,6 +38,7 @@ from card_codec.keys import PrivateKey
 from ledger.errors import RightsError
 from ledger.folder import write_whole
 
+METADATA_NAME = re.compile(r"([1-9][0-9]{0,8})\.([a-z0-9-]+)\.json")
 TIME_FIELD = "x-khb-time"
 EXPIRES_DAYS = {"root": 730, "snapshot": 60, "timestamp": 60}
 """Freshness is judged by the policy's ladder; expiry only bounds a freeze."""
@@ -71,13 +73,17 @@ class Repository:
 
     def versions(self, role: str) -> list[int]:
         """Versions of a role that lie here, lowest first."""
-        found = self.metadata.glob(f"*.{role}.json")
-        return sorted(int(f.name.split(".", 1)[0]) for f in found if f.name[0].isdecimal())
+        return sorted(version for version, name in self._named() if name == role)
 
     def roles(self) -> list[str]:
         """Every targets role that lies here (``targets`` and the delegated ones)."""
-        names = {f.name.split(".", 1)[1][:-5] for f in self.metadata.glob("*.*.json")}
-        return sorted(names - {"root", "snapshot", "timestamp"})
+        return sorted({name for _, name in self._named()} - {"root", "snapshot", "timestamp"})
+
+    def _named(self) -> Iterator[tuple[int, str]]:
+        """Version and role of every metadata file; other files are passed over."""
+        for file in self.metadata.glob("*.*.json"):
+            if match := METADATA_NAME.fullmatch(file.name):
+                yield int(match[1]), match[2]
 
     def load(self, role: str, kind: type[Role]) -> Role:
         """The newest content of a role.

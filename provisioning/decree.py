@@ -12,21 +12,24 @@ from dataclasses import dataclass
 
 import msgspec
 
+from card_codec.credential import HOUSEHOLD_BYTES, ISSUE_MAX
 from card_codec.keys import PublicKey
-from card_codec.trust import KeyUse, TrustedKey, TrustList, encode_trust_list
+from card_codec.trust import KeyUse, TrustedKey, TrustList, decode_trust_list, encode_trust_list
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
-from ledger.policy import Place, Policy, Scope, write_policy
+from ledger.policy import Place, Policy, Scope, read_policy, write_policy
 from ledger.record import pack
-from ledger.rights_file import HouseholdRow, make_base, state_root, write_base
-from ledger.roll import Roll, Terminal, trusted_key, write_roll
+from ledger.rights_file import HouseholdRow, make_base, read_base, state_root, write_base
+from ledger.roll import Roll, Terminal, read_roll, trusted_key, write_roll
 from provisioning.errors import ProvisioningError
 from provisioning.office import Office
 from provisioning.policy_table import PolicyTable, make_policy, read_policy_table
+from provisioning.progress import show_progress
 from provisioning.roster import Roster
 
 FULL_TRUST_PATH = "trust.khb"
 """Not part of the ledger: the list that `betang-provision trust` writes, numbered likewise."""
 MEMBER_RIGHTS_MAX = 255
+QUANTITY_MAX = 0xFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,18 @@ def make_decree(office: Office) -> Decree:
             ROLL_PATH: write_roll(roll),
             TRUST_PATH: encode_trust_list(issuer_trust(roster)),
         }
-        for kecamatan in counts:
-            path = f"rights/{kecamatan}/base.cbor.zst"
-            files[path] = _base(roster, table.period, policy, kecamatan)
+        with show_progress("Laying out rights", sum(counts.values())) as advance:
+            for kecamatan, count in counts.items():
+                path = base_path(kecamatan)
+                files[path] = _base(roster, table.period, policy, kecamatan)
+                advance(count)
+    _read_back(files)
     return Decree(files, policy.number, sum(counts.values()), len(terminals))
+
+
+def base_path(kecamatan: str) -> str:
+    """Where the rights of a kecamatan stand in the ledger."""
+    return f"rights/{kecamatan}/base.cbor.zst"
 
 
 def issuer_trust(roster: Roster) -> TrustList:
@@ -170,8 +181,7 @@ def _base(roster: Roster, period: str, policy: Policy, kecamatan: str) -> bytes:
     for row in rows:
         _check_row(row, classes)
     draft = make_base(kecamatan, period=period, number=0, rows=rows)
-    path = f"rights/{kecamatan}/base.cbor.zst"
-    number = roster.number(path, state_root(draft))
+    number = roster.number(base_path(kecamatan), state_root(draft))
     return write_base(msgspec.structs.replace(draft, number=number))
 
 
@@ -181,11 +191,31 @@ def _check_row(row: HouseholdRow, classes: set[int]) -> None:
             f"household {row.household.hex()} is of class {row.class_number}, which the policy "
             "table does not list; add the class or correct the roster"
         )
-    if len(row.members) > MEMBER_RIGHTS_MAX:
+    fits = (
+        len(row.household) == HOUSEHOLD_BYTES
+        and 1 <= row.issue <= ISSUE_MAX
+        and len(row.members) <= MEMBER_RIGHTS_MAX
+        and all(1 <= m.member <= 255 and 1 <= m.quantity <= QUANTITY_MAX for m in row.members)
+    )
+    if not fits:
         raise ProvisioningError(
-            f"household {row.household.hex()} has more than {MEMBER_RIGHTS_MAX} rights of persons; "
-            "correct the roster"
+            f"household {row.household.hex()} has an id, an issue number or rights of persons out "
+            "of their bounds (docs/spec/rights-ledger.md); correct the roster"
         )
+
+
+def _read_back(files: dict[str, bytes]) -> None:
+    """Nothing is signed that a terminal could not read.
+
+    Raises:
+        RecordError: a file that its own reader refuses, such as a name too long.
+    """
+    read_policy(files[POLICY_PATH])
+    read_roll(files[ROLL_PATH])
+    decode_trust_list(files[TRUST_PATH])
+    for path, data in files.items():
+        if path.startswith("rights/"):
+            read_base(data)
 
 
 def _digest(data: bytes) -> bytes:

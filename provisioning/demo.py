@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +12,6 @@ from random import Random
 from string import Template
 
 import msgspec
-from rich.console import Console
-from rich.progress import Progress
 
 from card_codec.trust import KeyUse
 from provisioning.errors import WrongUseError
@@ -23,9 +20,9 @@ from provisioning.office import Office, create_office
 from provisioning.people import Families, Family, RosterTable
 from provisioning.places import KECAMATAN_MAX, Kecamatan, draw_places
 from provisioning.policy_table import WIB, read_policy_table
+from provisioning.progress import show_progress
 
 HOUSEHOLDS_MAX = 5_000_000
-PROGRESS_FROM = 5_000
 BATCH = 2_000
 OPEN_BEFORE_DAYS = 30
 OPEN_AFTER_DAYS = 60
@@ -120,17 +117,13 @@ def _placed(
 def _batches(
     placed: Iterator[tuple[str, Family]], households: int
 ) -> Iterator[list[tuple[str, Family]]]:
-    """The same in batches, with a bar on stderr when it takes long enough to see one."""
-    console = Console(stderr=True)
-    hidden = households <= PROGRESS_FROM or not sys.stderr.isatty()
-    with Progress(console=console, disable=hidden, transient=True) as progress:
-        task = progress.add_task("Drawing households", total=households)
+    with show_progress("Drawing households", households) as advance:
         batch: list[tuple[str, Family]] = []
         for item in placed:
             batch.append(item)
             if len(batch) == BATCH:
                 yield batch
-                progress.advance(task, len(batch))
+                advance(len(batch))
                 batch = []
         yield batch
 

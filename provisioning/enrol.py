@@ -7,6 +7,7 @@ terminal serves once the next publication lists it in the roll.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from card_codec.errors import CardCodecError
-from card_codec.keys import PEM_BYTES_MAX, PublicKey
+from card_codec.keys import KID_BYTES, PEM_BYTES_MAX, PublicKey
 from ledger.access import token_hash
 from ledger.folder import TerminalConfig, write_whole
 from ledger.repository import Repository
@@ -156,6 +157,15 @@ def _check_new(office: Office, key: PublicKey) -> None:
         raise ProvisioningError(
             f"this terminal's key is already enrolled as terminal {found[0]} ({found[1]}); "
             "nothing is to be done"
+        )
+    spkis = office.roster.db.execute(
+        "SELECT spki FROM terminal UNION ALL SELECT spki FROM public_key"
+    )
+    if any(hashlib.sha256(spki).digest()[:KID_BYTES] == key.kid for (spki,) in spkis):
+        # A trust list never holds two keys with one kid (docs/spec/trust-list.md).
+        raise ProvisioningError(
+            f"the short name {key.kid.hex()} of this terminal's key is another key's already; make "
+            "a new one with `betang-terminal init` in a new folder"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from card_codec.keys import PrivateKey
+from card_codec.keys import PrivateKey, PublicKey
 from ledger.access import Door, read_access
 from ledger.clock import Reading
 from ledger.element import Right
@@ -163,6 +163,31 @@ def test_key_is_enrolled_once(office: Path, terminal: Path, tmp_path: Path) -> N
         enrol_terminal(office, tmp_path / "copy")
     assert names(tmp_path / "copy") == {"keys/terminal.pub"}
     assert listed(office) == [(1, KEC_1)]
+
+
+def test_key_whose_short_name_is_taken_is_refused(office: Path, terminal: Path) -> None:
+    one, other = _keys_of_one_kid()
+    assert one.kid == other.kid
+    public = terminal / "keys" / "terminal.pub"
+    public.write_text(one.to_pem(), encoding="ascii")
+    enrol_terminal(office, terminal)
+    public.write_text(other.to_pem(), encoding="ascii")
+    with pytest.raises(ProvisioningError, match=f"short name {one.kid.hex()}"):
+        enrol_terminal(office, terminal)
+    assert len(listed(office)) == 1
+
+
+def _keys_of_one_kid() -> tuple[PublicKey, PublicKey]:
+    """Two keys that share a kid of 4 bytes: any 32 bytes are an Ed25519 public key."""
+    head = PrivateKey.generate().public.spki[:-32]
+    seen: dict[bytes, bytes] = {}
+    for i in range(1_000_000):
+        spki = head + hashlib.sha256(i.to_bytes(4, "big")).digest()
+        kid = hashlib.sha256(spki).digest()[:4]
+        if kid in seen:
+            return PublicKey.from_spki(seen[kid]), PublicKey.from_spki(spki)
+        seen[kid] = spki
+    raise AssertionError("no pair found")
 
 
 @pytest.mark.parametrize(("home", "holds"), [("629977", ()), (KEC_1, (KEC_2, "629977"))])

@@ -11,7 +11,7 @@ from tuf.api.metadata import Root, Targets
 from card_codec.keys import PrivateKey
 from card_codec.trust import KeyUse, decode_trust_list
 from ledger.access import read_access
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, RecordError
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import DAY, read_policy
 from ledger.repository import Repository, signed_time, tuf_signer
@@ -250,6 +250,11 @@ def test_kecamatan_without_households_is_named(office: Path, province: Province)
     ("statement", "words"),
     [
         ("UPDATE household SET class = 9", "is of class 9"),
+        ("UPDATE household SET issue = 256", "out of their bounds"),
+        ("UPDATE household SET issue = 0", "out of their bounds"),
+        ("UPDATE person_right SET member = 256 WHERE programme = 'klinik'", "out of their bounds"),
+        ("UPDATE person_right SET quantity = 0", "out of their bounds"),
+        ("UPDATE person_right SET quantity = 16777216", "out of their bounds"),
         ("UPDATE person_right SET programme = 'kapal' WHERE programme = 'klinik'", "'kapal'"),
         ("UPDATE person_right SET programme = 'pangan' WHERE programme = 'klinik'", "'pangan'"),
     ],
@@ -261,6 +266,20 @@ def test_roster_that_does_not_fit_the_policy_is_refused(
     with pytest.raises(ProvisioningError, match=words):
         publish_office(office, province)
     assert not (office / "release").exists()
+
+
+def test_nothing_is_signed_that_a_terminal_could_not_read(office: Path, province: Province) -> None:
+    change_roster(office, "UPDATE desa SET name = ?", "x" * 81)
+    with pytest.raises(RecordError, match="not a Policy"):
+        publish_office(office, province)
+    assert not (office / "release").exists()
+
+
+def test_stray_file_among_the_metadata_is_passed_over(office: Path, province: Province) -> None:
+    publish_office(office, province)
+    for name in ("1a.targets.json", "01.root.json", "²7.targets.json", "1a.other.json"):
+        (office / "release" / "metadata" / name).write_bytes(b"")
+    assert publish_office(office).targets == 2
 
 
 def test_office_that_never_saw_the_province_says_so(office: Path) -> None:

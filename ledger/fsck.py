@@ -8,7 +8,7 @@ from pathlib import Path
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
-from ledger.entry import Entry, Redemption, Void, check_head, genesis, read_entry
+from ledger.entry import Entry, Kind, Redemption, Void, check_head, genesis, read_entry
 from ledger.errors import JournalError, RecordError
 
 FAULTS_MAX = 50
@@ -77,13 +77,17 @@ class _Check:
         rows = self.db.execute(
             "SELECT seq, kind, early, body, leaf, signature FROM entry ORDER BY seq"
         )
+        signed = True
         for expected, (seq, kind, early, data, leaf, signature) in enumerate(rows, 1):
             if seq != expected:
                 self.faults.append(f"entry {expected} is missing; the next one is {seq}")
                 return prev
             try:
                 entry = read_entry(data)
-                check_head(entry.leaf, signature, key)
+                if signature is not None:
+                    check_head(entry.leaf, signature, key)
+                elif entry.kind is not Kind.HANDOVER:
+                    raise CardCodecError("bad_signature", "an act ends unsigned")
             except RecordError as error:
                 self.faults.append(f"entry {seq}: {error.detail}")
                 return prev
@@ -99,7 +103,10 @@ class _Check:
                 self.faults.append(f"entry {seq}: it names another place in the journal")
                 return prev
             self.entries[seq] = entry
+            signed = signature is not None
             prev = leaf
+        if not signed:
+            self.faults.append("the newest head is not signed")
         return prev
 
     def _projections(self) -> None:

@@ -102,12 +102,17 @@ class Journal:
         with self._lock:
             return self._read_head()
 
-    def entries(self, start: int = 1, limit: int = 500) -> list[tuple[Entry, bytes]]:
-        """Entries from ``start`` on, each with its head signature."""
+    def signed_run(self, start: int, limit: int = 500) -> tuple[list[Entry], bytes]:
+        """Entries from ``start`` on, up to a signed head, and its signature; none when all is read.
+
+        One signature covers an act, so a run ends where an act ended.
+        """
         rows = self._rows(
             "SELECT body, signature FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?", start, limit
         )
-        return [(read_entry(body), signature) for body, signature in rows]
+        while rows and rows[-1][1] is None:
+            rows.pop()
+        return [read_entry(body) for body, _ in rows], rows[-1][1] if rows else b""
 
     def floors(self) -> Floors:
         """The newest signed times, offline and online."""
@@ -197,23 +202,39 @@ class Act:
         self.known = Known(connection, identity.terminal, identity.epoch)
 
     def append(
-        self, content: Content, *, moment: Moment, ledger: int, officer: str, signer: Signer
+        self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
     ) -> tuple[Entry, bytes]:
-        """Write the next entry and sign the head; returns the entry and the signature."""
-        me = self._identity
-        id = RedemptionId(me.terminal, me.epoch, self.head.seq + 1)
-        entry = make_entry(
-            id=id, prev=self.head.leaf, moment=moment, ledger=ledger, officer=officer,
-            content=content,
-        )  # fmt: skip
-        signature = sign_head(entry.leaf, signer)
-        self._db.execute(
+        """Write entries one after the other and sign the head, which covers them all.
+
+        Returns:
+            The last entry, and the signature over it.
+        """
+        entries = [self._next(content, moment, ledger, officer) for content in contents]
+        signature = sign_head(self.head.leaf, signer)
+        self._db.executemany(
             "INSERT INTO entry (seq, kind, early, body, leaf, signature) VALUES (?, ?, ?, ?, ?, ?)",
-            (id.seq, entry.body.kind, moment.early, entry.data, entry.leaf, signature),
+            [
+                (entry.body.seq, entry.body.kind, moment.early, entry.data, entry.leaf,
+                 signature if entry is entries[-1] else None)
+                for entry in entries
+            ],
+        )  # fmt: skip
+        for entry in entries:
+            self._project(entry)
+        return entries[-1], signature
+
+    def _next(self, content: Content, moment: Moment, ledger: int, officer: str) -> Entry:
+        me = self._identity
+        entry = make_entry(
+            id=RedemptionId(me.terminal, me.epoch, self.head.seq + 1),
+            prev=self.head.leaf,
+            moment=moment,
+            ledger=ledger,
+            officer=officer,
+            content=content,
         )
-        self._project(entry)
-        self.head = Head(id.seq, entry.leaf, moment)
-        return entry, signature
+        self.head = Head(entry.body.seq, entry.leaf, moment)
+        return entry
 
     def awaiting_handover(self, since: int) -> int | None:
         """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""

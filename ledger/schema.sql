@@ -13,7 +13,7 @@ CREATE TABLE entry (
     early     INTEGER NOT NULL,
     body      BLOB NOT NULL,
     leaf      BLOB NOT NULL CHECK (length(leaf) = 32),
-    signature BLOB NOT NULL CHECK (length(signature) = 64)
+    signature BLOB CHECK (length(signature) = 64)  -- of the last entry of each act
 ) STRICT;
 
 -- One redemption, by whichever road it came. The primary key IS the union.

@@ -93,10 +93,10 @@ def _send_waiting(folder: TerminalFolder, road: Road) -> tuple[int, int]:
     try:
         start = _resume_at(journal, road.head())
         sent = accepted = 0
-        while entries := journal.entries(start, BATCH_ENTRIES_MAX):
+        while (run := journal.signed_run(start, BATCH_ENTRIES_MAX))[0]:
             me = journal.identity
-            bodies = tuple(entry.data for entry, _ in entries)
-            batch = Batch("khb-batch-1", me.terminal, me.epoch, start, bodies, entries[-1][1])
+            bodies = tuple(entry.data for entry in run[0])
+            batch = Batch("khb-batch-1", me.terminal, me.epoch, start, bodies, run[1])
             taken = road.send(batch)
             sent += len(bodies)
             if taken is not None:

@@ -221,14 +221,13 @@ def _record_refusal(turn: Turn, verdict: Verdict) -> None:
 def _record(turn: Turn, content: Content) -> tuple[Entry, bytes]:
     """Append an entry. The redemption before it is over now: its goods were handed over."""
     desk, act = turn.desk, turn.act
-    ledger = desk.rights.versions.ledger if desk.rights else 0
-
-    def append(content: Content) -> tuple[Entry, bytes]:
-        return act.append(
-            content, moment=turn.moment, ledger=ledger, officer=desk.officer, signer=desk.signer
-        )
-
     given = act.awaiting_handover(desk.handover_since)
-    if given is not None:
-        append(Handover(given))
-    return append(content)
+    before = () if given is None else (Handover(given),)
+    return act.append(
+        *before,
+        content,
+        moment=turn.moment,
+        ledger=desk.rights.versions.ledger if desk.rights else 0,
+        officer=desk.officer,
+        signer=desk.signer,
+    )

@@ -138,15 +138,13 @@ class Journal:
 
     def last_redemption(self) -> tuple[Entry, bool] | None:
         """The newest redemption that stands, and whether its goods were handed over."""
-        me = self.identity
         rows = self._rows(
-            "SELECT e.body FROM element x JOIN entry e ON e.seq = x.seq"
-            " WHERE x.terminal = ? AND x.epoch = ? AND x.basis > 0 AND NOT EXISTS"
-            " (SELECT 1 FROM voided v WHERE"
-            " v.terminal = x.terminal AND v.epoch = x.epoch AND v.seq = x.seq)"
-            " ORDER BY x.seq DESC LIMIT 1",
-            me.terminal,
-            me.epoch,
+            "SELECT e.body FROM entry e WHERE e.kind = ? AND NOT EXISTS (SELECT 1 FROM voided v"
+            " WHERE v.terminal = ? AND v.epoch = ? AND v.seq = e.seq)"
+            " ORDER BY e.seq DESC LIMIT 1",
+            int(Kind.REDEMPTION),
+            self.identity.terminal,
+            self.identity.epoch,
         )
         if not rows:
             return None

@@ -16,23 +16,23 @@ CREATE TABLE entry (
     signature BLOB CHECK (length(signature) = 64)  -- of the last entry of each act
 ) STRICT;
 
--- One redemption, by whichever road it came. The primary key IS the union.
+-- One redemption, by whichever road it came. The primary key IS the union: the right first, so
+-- that what is taken of it lies together, then who recorded it as which entry.
 CREATE TABLE element (
+    household BLOB    NOT NULL CHECK (length(household) = 8),
+    programme INTEGER NOT NULL,
+    window    INTEGER NOT NULL,
+    member    INTEGER NOT NULL,
     terminal  INTEGER NOT NULL,
     epoch     INTEGER NOT NULL,
     seq       INTEGER NOT NULL,
     leaf      BLOB    NOT NULL CHECK (length(leaf) = 8),
-    household BLOB    NOT NULL CHECK (length(household) = 8),
-    member    INTEGER NOT NULL,
-    programme INTEGER NOT NULL,
-    window    INTEGER NOT NULL,
     quantity  INTEGER NOT NULL,
     minute    INTEGER NOT NULL,
     basis     INTEGER NOT NULL,  -- 0 when it came from elsewhere
-    PRIMARY KEY (terminal, epoch, seq, leaf)
+    PRIMARY KEY (household, programme, window, member, terminal, epoch, seq, leaf)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX element_right ON element (household, programme, window, member);
 CREATE INDEX element_away ON element (household) WHERE basis = 2;
 
 -- A void counts for every element of its id.

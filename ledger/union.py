@@ -66,8 +66,8 @@ class Known:
         id, right = element.id, element.right
         cursor = self._db.execute(
             "INSERT OR IGNORE INTO element VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (id.terminal, id.epoch, id.seq, element.leaf, right.household, right.member,
-             right.programme, right.window, element.quantity, element.minute, basis),
+            (right.household, right.programme, right.window, right.member, id.terminal, id.epoch,
+             id.seq, element.leaf, element.quantity, element.minute, basis),
         )  # fmt: skip
         return cursor.rowcount == 1
 

@@ -8,38 +8,27 @@ nothing of the journal is ever touched: a hostile agent or a hostile road can de
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from ledger.element import RedemptionId, read_usage
-from ledger.errors import RecordError
+from ledger.element import RedemptionId
 from ledger.folder import TerminalFolder, write_whole
-from ledger.in_box import list_brought, read_brought
+from ledger.in_box import list_brought
 from ledger.journal import Journal, open_journal
-from sync_agent.errors import BusyError, ForkError, NotOursError
+from sync_agent.bringing import bring, ledger_version
+from sync_agent.errors import BusyError, ForkError
 from sync_agent.messages import (
     ACKNOWLEDGEMENT_PATH,
     BATCH_ENTRIES_MAX,
-    TIMESTAMP_PATH,
     Batch,
     HeadAnswer,
-    OfferItem,
     Taken,
     acknowledgement_path,
 )
 from sync_agent.roads import Road
-
-OFFER_TRIES = 4
-"""The province may publish between its offer and our fetching; then the offer is asked again."""
-METADATA_SIZE_MAX = 16 * 1024 * 1024
-_USAGE = re.compile(r"targets/usage/[0-9]{6}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +50,13 @@ class Report:
     usage_new: int
 
 
-def sync_once(folder: TerminalFolder, road: Road) -> Report:
+def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
     """Send what waits, bring what is offered.
+
+    Args:
+        folder: the terminal's.
+        road: by which road.
+        now: Unix seconds by the wall; only how long a file has lain in the in-box is told by it.
 
     Raises:
         RoadError: the road failed; what had come through stays.
@@ -77,11 +71,11 @@ def sync_once(folder: TerminalFolder, road: Road) -> Report:
             uploaded, accepted = _send_waiting(folder, road)
         except ForkError as error:
             fork = error
-        usage_new = _bring(folder, road)
+        usage_new = bring(folder.in_box, road, now=now)
         if fork is not None:
             raise fork
         return Report(
-            uploaded, accepted, _acknowledged(folder), _ledger_version(folder.in_box), usage_new
+            uploaded, accepted, _acknowledged(folder), ledger_version(folder.in_box), usage_new
         )
 
 
@@ -127,48 +121,6 @@ def _resume_at(journal: Journal, known: HeadAnswer | None) -> int:
     return known.seq + 1
 
 
-def _bring(folder: TerminalFolder, road: Road) -> int:
-    """Lay every offered file into the in-box that does not lie there; returns new elements."""
-    for _ in range(OFFER_TRIES):
-        fetched: list[bytes] = []
-        if all(_bring_one(folder.in_box, road, item, fetched) for item in _ordered(road.offer())):
-            return sum(_count_elements(data) for data in fetched)
-    raise NotOursError(
-        "what was fetched is never what was offered; the road damages files: try another"
-    )
-
-
-def _bring_one(in_box: Path, road: Road, item: OfferItem, usage: list[bytes]) -> bool:
-    """False when the bytes are not those offered: the offer is out of date."""
-    held = read_brought(in_box, item.path, size_max=item.size)
-    if held is not None and hashlib.sha256(held).hexdigest() == item.sha256:
-        return True
-    data = road.fetch(item)
-    if hashlib.sha256(data).hexdigest() != item.sha256:
-        return False
-    write_whole(in_box / item.path, data)
-    if _USAGE.match(item.path):
-        usage.append(data)
-    return True
-
-
-def _ordered(items: list[OfferItem]) -> list[OfferItem]:
-    """Targets, acknowledgements, then metadata, the timestamp last: half of an offer is inert."""
-
-    def place(item: OfferItem) -> tuple[bool, bool, str]:
-        return item.path == TIMESTAMP_PATH, item.path.startswith("metadata/"), item.path
-
-    return sorted(items, key=place)
-
-
-def _count_elements(data: bytes) -> int:
-    """How many elements a segment holds, for the report alone; the terminal verifies it."""
-    try:
-        return len(read_usage(data)[1])
-    except RecordError:
-        return 0
-
-
 def _keep_acknowledgement(in_box: Path, taken: Taken) -> None:
     path = acknowledgement_path(taken.terminal, taken.epoch, taken.seq)
     write_whole(in_box / path, taken.acknowledgement)
@@ -188,33 +140,6 @@ def _acknowledged(folder: TerminalFolder) -> str | None:
         if match and match.group(1, 2) == (str(config.ordinal), str(config.epoch)):
             newest = max(newest, int(match.group(3)))
     return RedemptionId(config.ordinal, config.epoch, newest).number() if newest else None
-
-
-class _SnapshotMeta(msgspec.Struct):
-    version: int
-
-
-class _TimestampMeta(msgspec.Struct):
-    snapshot: _SnapshotMeta = msgspec.field(name="snapshot.json")
-
-
-class _TimestampSigned(msgspec.Struct):
-    meta: _TimestampMeta
-
-
-class _TimestampFile(msgspec.Struct):
-    signed: _TimestampSigned
-
-
-def _ledger_version(in_box: Path) -> int | None:
-    """The snapshot version the timestamp in the in-box names, unverified; None without one."""
-    data = read_brought(in_box, TIMESTAMP_PATH, size_max=METADATA_SIZE_MAX)
-    if data is None:
-        return None
-    try:
-        return msgspec.json.decode(data, type=_TimestampFile).signed.meta.snapshot.version
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from card_codec.errors import CardCodecError
+from ledger.clock import SystemClock
 from ledger.errors import FolderError, LedgerError
 from ledger.folder import open_folder
 from sync_agent.agent import Report, sync_once
@@ -54,7 +55,7 @@ def once(
     """Send what waits, bring what is offered, once."""
     folder = open_folder(config)
     with closing(open_road(folder, where)) as road:
-        report = sync_once(folder, road)
+        report = sync_once(folder, road, now=SystemClock().read().wall)
     _say(report, as_json)
 
 
@@ -68,7 +69,7 @@ def watch(config: Config, as_json: Json = False) -> None:
 
     def act() -> Report:
         with closing(open_road(folder, None)) as road:
-            return sync_once(folder, road)
+            return sync_once(folder, road, now=SystemClock().read().wall)
 
     watch_until(
         stopped,

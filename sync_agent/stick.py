@@ -7,6 +7,7 @@ Layout: docs/spec/batch.md.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -49,15 +50,17 @@ class Stick:
                 return None
             directory, name = opened
             try:
-                handle = os.open(name, _FILE, dir_fd=directory)
+                # Looked at before it is opened: to open a device can already be an act.
+                look = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                handle = os.open(name, _FILE, dir_fd=directory) if _plain(look) else None
             except FileNotFoundError:
                 return None
             except OSError as error:
                 raise self._unfit(path, error) from error
+            if handle is None:
+                raise StickError(f"{path} on {self.root} is not a plain file; remove it")
             with os.fdopen(handle, "rb") as file:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    raise StickError(f"{path} on {self.root} is not a plain file; remove it")
-                data = file.read(size_max + 1)
+                data = file.read(size_max + 1) if _plain(os.fstat(handle)) else b""
         if len(data) > size_max:
             raise StickError(f"{path} on {self.root} is larger than it may be; remove it")
         return data
@@ -166,5 +169,10 @@ class Stick:
             raise self._unfit(step, error) from error
 
     def _unfit(self, path: str, error: OSError) -> StickError:
-        why = "a link or not a plain file stands there" if error.errno == 40 else error.strerror
+        link = error.errno in {errno.ELOOP, errno.ENOTDIR}
+        why = "a link or a file stands in its way" if link else error.strerror
         return StickError(f"{path} on {self.root} cannot be used: {why}; use another stick")
+
+
+def _plain(look: os.stat_result) -> bool:
+    return stat.S_ISREG(look.st_mode)

@@ -5,22 +5,28 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tuf.api.metadata import Targets
+
+from card_codec.keys import PrivateKey
 from ledger.access import Access, Door, token_hash, write_access
-from ledger.entry import Basis, Handover, Presented, Redemption
+from ledger.clock import SystemClock
+from ledger.entry import Basis, Content, Presented, Redemption, sign_head
 from ledger.folder import TerminalFolder, open_folder
 from ledger.install import now_here
 from ledger.journal import open_journal
 from ledger.repository import Repository, tuf_signer
+from ledger.rights_file import MemberRight
 from sync_agent.agent import Report, sync_once
+from sync_agent.messages import Batch, write_batch
 from sync_agent.province.folder import ProvinceFolder, init_province
 from sync_agent.province.province import Province
-from sync_agent.province.server import Ready, Serving, prepare, run
+from sync_agent.province.server import Ready, prepare, run
 from sync_agent.roads import open_road
-from tests.world import KEC_1, World
+from tests.world import KEC_1, KEC_2, World
 
 TOKEN = "road-token-of-terminal-{}"
 
@@ -28,11 +34,18 @@ TOKEN = "road-token-of-terminal-{}"
 class SyncWorld(World):
     """A world whose ledger is published by a province, not by the test."""
 
+    one: TerminalFolder
+    two: TerminalFolder
+    homes_1: list[bytes]
+    homes_2: list[bytes]
+    province: Province
+    province_folder: ProvinceFolder
+
     def prepare_province(self) -> Province:
         """Make the province with keys of its own and let the office know them."""
         folder = init_province(self.folder / "province")
         self.online, self.log = folder.key("online"), folder.key("log")
-        self.province_folder: ProvinceFolder = folder
+        self.province_folder = folder
         self.province = self.reopened()
         return self.province
 
@@ -67,9 +80,8 @@ class SyncWorld(World):
         )
         return self.release_folder
 
-    def sign_changes(self, kecamatan, keys):
-        from tuf.api.metadata import Targets
-
+    def sign_changes(self, kecamatan: str, keys: list[PrivateKey]) -> None:
+        """A kecamatan's role, empty."""
         signers = [tuf_signer(k) for k in keys]
         self.repository.sign(
             Targets(), f"changes-{kecamatan}", signers=signers, now=self.clock.wall
@@ -116,7 +128,7 @@ class SyncWorld(World):
         } | changed  # fmt: skip
         return self.record(folder, Redemption(**values))
 
-    def record(self, folder: TerminalFolder, content) -> str:
+    def record(self, folder: TerminalFolder, content: Content) -> str:
         """Append one entry; its number."""
         journal = open_journal(folder.journal)
         try:
@@ -130,13 +142,37 @@ class SyncWorld(World):
             journal.close()
 
 
-def sync(folder: TerminalFolder, where: str) -> Report:
+def small_world(folder: Path) -> SyncWorld:
+    """Two terminals, four households, a release taken, the first root given."""
+    world = SyncWorld(folder)
+    world.prepare_province()
+    world.one = world.enrol("Loket 1", home=KEC_1)
+    world.two = world.enrol("Loket 2", home=KEC_2)
+    members = (MemberRight(2, 3, 6),)
+    world.homes_1 = [world.household(f"a{i}", members=members) for i in range(3)]
+    world.homes_2 = [world.household(f"b{i}", kecamatan=KEC_2) for i in range(2)]
+    world.province.release(world.sign_release())
+    for terminal in (world.one, world.two):
+        world.give_root(terminal)
+    return world
+
+
+def sync(folder: TerminalFolder, where: str | Path, *, now: int | None = None) -> Report:
     """One run of the agent, as the command does it."""
-    road = open_road(open_folder(folder.root), where)
-    try:
-        return sync_once(folder, road)
-    finally:
-        road.close()
+    with closing(open_road(open_folder(folder.root), str(where))) as road:
+        return sync_once(folder, road, now=SystemClock().read().wall if now is None else now)
 
 
-__all__ = ["Handover", "Serving", "SyncWorld", "sync"]
+def batch_of(
+    folder: TerminalFolder, *, start: int = 1, count: int = 500, signer: PrivateKey | None = None
+) -> bytes:
+    """A batch of a terminal's journal as it travels, signed as the journal has it."""
+    journal = open_journal(folder.journal, reading=True)
+    entries = journal.entries(start, count)
+    me = journal.identity
+    journal.close()
+    leaf, signature = entries[-1][0].leaf, entries[-1][1]
+    if signer is not None:
+        signature = sign_head(leaf, signer)
+    bodies = tuple(entry.data for entry, _ in entries)
+    return write_batch(Batch("khb-batch-1", me.terminal, me.epoch, start, bodies, signature))

@@ -91,6 +91,7 @@ def serve(
         _say(line, f"ready at {ready.url}, desk at {ready.desk}", as_json)
 
     with _opened(config) as province:
+        province.publish()
         own_host, own_port = listen_address(province.folder.config)
         server, listening = prepare(
             province,
@@ -109,6 +110,7 @@ def once(
 ) -> None:
     """Take the batches of a stick and lay down what every terminal needs."""
     with _opened(config) as province:
+        province.publish()
         report = once_with(province, Stick(stick))
     words = f"{report.accepted} entries taken, offers laid for {report.terminals} terminals"
     for refused in report.refused:

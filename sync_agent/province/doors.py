@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+import threading
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -89,12 +90,13 @@ class Doorkeeper:
 
 
 class Rate:
-    """At most so many requests a minute from one caller. One thread at a time asks it."""
+    """At most so many requests a minute from one caller."""
 
     def __init__(self, monotonic: Callable[[], float], most: int = REQUESTS_A_MINUTE) -> None:
         self._monotonic = monotonic
         self._most = most
         self._counts: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
 
     def count(self, caller: str) -> None:
         """Count one request.
@@ -103,11 +105,12 @@ class Rate:
             IntakeRefusedError: there were too many in this minute.
         """
         minute = int(self._monotonic()) // 60
-        began, count = self._counts.get(caller, (minute, 0))
-        count = count + 1 if began == minute else 1
-        if len(self._counts) >= CALLERS_MAX and caller not in self._counts:
-            self._counts.clear()
-        self._counts[caller] = (minute, count)
+        with self._lock:
+            began, count = self._counts.get(caller, (minute, 0))
+            count = count + 1 if began == minute else 1
+            if len(self._counts) >= CALLERS_MAX and caller not in self._counts:
+                self._counts.clear()
+            self._counts[caller] = (minute, count)
         if count > self._most:
             raise IntakeRefusedError(
                 429, "too_many", f"more than {self._most} requests in a minute; wait a minute"

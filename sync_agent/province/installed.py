@@ -82,6 +82,7 @@ class ReleaseInForce:
         self._lock = threading.Lock()
         self._mark: tuple[int, int, int, int] | None = None
         self._installed: Installed | None = None
+        self._opened: list[Installed] = []
 
     def now(self) -> Installed:
         """The release in force.
@@ -93,7 +94,15 @@ class ReleaseInForce:
             mark = self._read_mark()
             if self._installed is None or mark != self._mark:
                 self._installed, self._mark = self._open(), mark
+                # One that was replaced may still be read by another thread: all close at the end.
+                self._opened.append(self._installed)
             return self._installed
+
+    def close(self) -> None:
+        """Close every release that was opened."""
+        for installed in self._opened:
+            installed.rights.close()
+        self._opened, self._installed = [], None
 
     def _read_mark(self) -> tuple[int, int, int, int]:
         try:

@@ -58,11 +58,12 @@ class Province:
             ProvinceError: the store or the repository failed; the batch may be sent again.
         """
         taken = self._intake.take(batch, Arrival(road, self._now(), sender))
-        self.publish()
+        chain = (taken.terminal, taken.epoch)
+        publish_usage(self.folder, self._store, now=self._now(), chain=chain)
         return taken
 
     def publish(self) -> int:
-        """Publish usage that waits; returns how many elements."""
+        """Publish usage that waits since a crash; returns how many elements."""
         return publish_usage(self.folder, self._store, now=self._now())
 
     def head(self, ordinal: int, epoch: int) -> HeadAnswer:
@@ -70,12 +71,11 @@ class Province:
         return self._intake.head(ordinal, epoch)
 
     def offer(self, terminal: Terminal) -> list[OfferItem]:
-        """What a terminal needs, with everything taken so far in it.
+        """What a terminal needs now.
 
         Raises:
             LedgerError: nothing was published yet, or the disk refused.
         """
-        self.publish()
         keep_time(self.folder, now=self._now())
         return offer_for(terminal, self.folder.repository, self._store)
 
@@ -130,7 +130,8 @@ class Province:
         return accounts.received(self._store)
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store and of the release."""
+        self._in_force.close()
         self._store.close()
 
 

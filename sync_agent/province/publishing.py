@@ -32,6 +32,7 @@ from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.store import (
     Store,
     blocked_cards,
+    chains,
     keep_block,
     mark_published,
     unpublished,
@@ -52,11 +53,19 @@ def publishing(province: ProvinceFolder) -> Iterator[None]:
         os.close(handle)
 
 
-def publish_usage(province: ProvinceFolder, store: Store, *, now: int) -> int:
+def publish_usage(
+    province: ProvinceFolder, store: Store, *, now: int, chain: tuple[int, int] | None = None
+) -> int:
     """Bring every redemption not yet carried into the next segments; returns how many.
 
     The segments are signed before the store remembers them: a crash between the two makes an
     element ride twice, which a union does not notice.
+
+    Args:
+        province: whose repository it is.
+        store: where redemptions wait.
+        now: Unix seconds.
+        chain: look only at this (terminal, epoch), which has just brought something.
 
     Raises:
         ProvinceError: the store or the keys are not in order.
@@ -64,7 +73,8 @@ def publish_usage(province: ProvinceFolder, store: Store, *, now: int) -> int:
     """
     with publishing(province):
         with store.reading() as db:
-            waiting = unpublished(db)
+            looked_at = chains(db) if chain is None else [chain]
+            waiting = [one for own in looked_at for one in unpublished(db, *own)]
         if not waiting:
             return 0
         by_kecamatan: dict[str, list[Element]] = defaultdict(list)

@@ -15,6 +15,7 @@ from sync_agent.stick import Stick
 from sync_agent.stick_road import BATCH_NAME, FILES, FROM_TERMINALS, TO_TERMINALS
 
 _TERMINAL = re.compile(r"[1-9][0-9]{0,4}-[1-9][0-9]{0,2}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 BATCHES_MAX = 20_000
 """Batches looked at in one act; the rest waits for the next."""
 
@@ -57,8 +58,10 @@ def once_with(province: Province, stick: Stick) -> StickReport:
         except StickError as error:
             refused.append(Refused(path, "not_a_file", error.detail))
     coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
-    for terminal in coming:
-        _lay_offer(province, stick, terminal)
+    laid = {digest for terminal in coming for digest in _lay_offer(province, stick, terminal)}
+    for name in stick.names(FILES):
+        if _DIGEST.match(name) and name not in laid:
+            stick.remove(f"{FILES}/{name}")
     return StickReport(batches, accepted, len(coming), tuple(refused))
 
 
@@ -77,10 +80,11 @@ def _batches(stick: Stick) -> list[str]:
     return found[:BATCHES_MAX]
 
 
-def _lay_offer(province: Province, stick: Stick, terminal: Terminal) -> None:
+def _lay_offer(province: Province, stick: Stick, terminal: Terminal) -> set[str]:
     """The files first, the list last: a stick pulled out early offers what it offered before."""
     items = province.offer(terminal)
     for item in items:
         stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path))
     own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}/offer.json"
     stick.write(own, msgspec.json.encode(items))
+    return {item.sha256 for item in items}

@@ -153,18 +153,24 @@ def voided_among(db: Connection, terminal: int, epoch: int, seqs: set[int]) -> s
     return {row.seq for row in rows}
 
 
-def unpublished(db: Connection) -> list[Unpublished]:
-    """Redemptions no usage segment carries yet, oldest arrival first."""
-    same = (
-        (published.c.terminal == redemption.c.terminal)
-        & (published.c.epoch == redemption.c.epoch)
-        & (published.c.seq == redemption.c.seq)
-    )
+def chains(db: Connection) -> list[tuple[int, int]]:
+    """Every (terminal, epoch) the log holds something of."""
+    rows = db.execute(select(acknowledgement.c.terminal, acknowledgement.c.epoch).distinct())
+    return [(row.terminal, row.epoch) for row in rows]
+
+
+def unpublished(db: Connection, terminal: int, epoch: int) -> list[Unpublished]:
+    """A terminal's redemptions that no usage segment carries yet.
+
+    A chain is published in its own order, so what waits lies behind the last one published.
+    """
+    of_chain = (published.c.terminal == terminal) & (published.c.epoch == epoch)
+    through = db.execute(select(func.max(published.c.seq)).where(of_chain)).scalar_one()
     rows = db.execute(
         select(redemption)
-        .outerjoin(published, same)
-        .where(published.c.seq.is_(None))
-        .order_by(redemption.c.arrival, redemption.c.terminal, redemption.c.seq)
+        .where(redemption.c.terminal == terminal, redemption.c.epoch == epoch)
+        .where(redemption.c.seq > (through or 0))
+        .order_by(redemption.c.seq)
     )
     return [Unpublished(element_of(row), row.kecamatan) for row in rows]
 

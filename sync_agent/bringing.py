@@ -1,0 +1,126 @@
+"""Laying what is offered into the in-box, in an order in which half of it is inert."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from ledger.element import read_usage
+from ledger.errors import RecordError
+from ledger.folder import write_whole
+from ledger.in_box import read_brought
+from sync_agent.errors import NotOursError
+from sync_agent.messages import TIMESTAMP_PATH, OfferItem, is_in_box_path
+from sync_agent.roads import Road
+
+OFFER_TRIES = 4
+"""The province may publish between its offer and our fetching; then the offer is asked again."""
+METADATA_SIZE_MAX = 16 * 1024 * 1024
+SUPERSEDED_SECONDS = 7 * 86_400
+"""What no offer has named for so long is swept: whoever was reading it is long done."""
+_USAGE = re.compile(r"targets/usage/[0-9]{6}/")
+
+
+def bring(in_box: Path, road: Road, *, now: int) -> int:
+    """Lay every offered file into the in-box that does not lie there; returns new elements.
+
+    Args:
+        in_box: the terminal's.
+        road: what offers them.
+        now: Unix seconds, to tell what has long been superseded.
+
+    Raises:
+        RoadError: the road failed; what had come through stays.
+        FolderError: the disk refused.
+    """
+    usage: list[bytes] = []
+    for _ in range(OFFER_TRIES):
+        offer = road.offer()
+        if all(_bring_one(in_box, road, item, usage) for item in _ordered(offer)):
+            if offer:
+                _sweep(in_box, {item.path for item in offer}, now=now)
+            return sum(_count_elements(data) for data in usage)
+    raise NotOursError(
+        "what was fetched is never what was offered; the road damages files: try another"
+    )
+
+
+def _bring_one(in_box: Path, road: Road, item: OfferItem, usage: list[bytes]) -> bool:
+    """False when the bytes are not those offered: the offer is out of date."""
+    held = read_brought(in_box, item.path, size_max=item.size)
+    if held is not None and hashlib.sha256(held).hexdigest() == item.sha256:
+        return True
+    data = road.fetch(item)
+    if hashlib.sha256(data).hexdigest() != item.sha256:
+        return False
+    write_whole(in_box / item.path, data)
+    if _USAGE.match(item.path):
+        usage.append(data)
+    return True
+
+
+def _ordered(items: list[OfferItem]) -> list[OfferItem]:
+    """Targets, acknowledgements, then metadata, the timestamp last: half of an offer is inert."""
+
+    def place(item: OfferItem) -> tuple[bool, bool, str]:
+        return item.path == TIMESTAMP_PATH, item.path.startswith("metadata/"), item.path
+
+    return sorted(items, key=place)
+
+
+def _count_elements(data: bytes) -> int:
+    """How many elements a segment holds, for the report alone; the terminal verifies it."""
+    try:
+        return len(read_usage(data)[1])
+    except RecordError:
+        return 0
+
+
+def _sweep(in_box: Path, offered: set[str], *, now: int) -> None:
+    """Remove what lies in the in-box, is ours by its name, and is neither offered nor recent."""
+    for path in _lying(in_box):
+        if path in offered or not is_in_box_path(path):
+            continue
+        file = in_box / path
+        with suppress(OSError):  # what cannot be swept now is swept next time
+            if now - file.stat(follow_symlinks=False).st_mtime > SUPERSEDED_SECONDS:
+                file.unlink()
+
+
+def _lying(in_box: Path) -> Iterator[str]:
+    for directory, _, names in os.walk(in_box, followlinks=False):
+        for name in names:
+            yield str((Path(directory) / name).relative_to(in_box))
+
+
+class _SnapshotMeta(msgspec.Struct):
+    version: int
+
+
+class _TimestampMeta(msgspec.Struct):
+    snapshot: _SnapshotMeta = msgspec.field(name="snapshot.json")
+
+
+class _TimestampSigned(msgspec.Struct):
+    meta: _TimestampMeta
+
+
+class _TimestampFile(msgspec.Struct):
+    signed: _TimestampSigned
+
+
+def ledger_version(in_box: Path) -> int | None:
+    """The snapshot version the timestamp in the in-box names, unverified; None without one."""
+    data = read_brought(in_box, TIMESTAMP_PATH, size_max=METADATA_SIZE_MAX)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=_TimestampFile).signed.meta.snapshot.version
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

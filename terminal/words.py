@@ -87,6 +87,10 @@ class Words:
         """``09.41 WIB``."""
         return f"{self.clock(at)} WIB"
 
+    def stamp(self, at: int) -> str:
+        """``20/02/2026 14.05 WIB``, as a slip has it."""
+        return f"{_local(at):%d/%m/%Y} {self.time(at)}"
+
     def clock(self, at: int) -> str:
         """``09.41``."""
         return f"{_local(at):%H.%M}"

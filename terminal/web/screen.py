@@ -119,7 +119,10 @@ def refused(refusal: Refused, *, act: str, words: Words, state: CounterState) ->
     entry, facts = row(refusal.reason), refusal.facts
     values = _facts(refusal, words=words, state=state)
     word, under = _split(words.say(entry.status_key))
-    sentence, code = _cut_code(words.known(entry.sentence_key, **values))
+    # Where the facts stand in large letters, the sentence need not repeat them.
+    lines = _taken(facts, words=words, now=state.at) if facts.at is not None else ()
+    told = words.known(entry.sentence_key, **({} if lines else values))
+    sentence, code = _cut_code(told)
     tag = _TAGS.get(refusal.reason)
     return Screen(
         kind=Kind.REFUSED,
@@ -128,7 +131,7 @@ def refused(refusal: Refused, *, act: str, words: Words, state: CounterState) ->
         word=word,
         under=under,
         act=act,
-        lines=_taken(facts, words=words, now=state.at) if facts.at is not None else (),
+        lines=lines,
         sentence=sentence,
         code=code,
         explain=words.known(entry.explain_key, **values),
@@ -257,7 +260,8 @@ def _taken(facts: Facts, *, words: Words, now: int) -> tuple[Markup, ...]:
         lines.append(words.rich("v.taken_when", when=words.when(facts.at, now=now)))
     where = [words.rich("v.where", place=facts.point)] if facts.point else []
     if facts.redemption:
-        where.append(words.rich("v.no", no=facts.redemption))
+        number = words.rich("v.no", no=facts.redemption)
+        where.append(Markup('<span class="whole">{}</span>').format(number))
     if where:
         lines.append(Markup(" · ").join(where))
     return tuple(lines)
@@ -287,8 +291,8 @@ def _shape(reason: Reason, severity: Severity) -> Shape:
 
 
 def _split(status: str) -> tuple[str, str]:
-    """``SELESAI – SUDAH DICATAT`` is a word and what stands under it."""
-    word, _, under = status.partition(" – ")
+    """``SELESAI – SUDAH DICATAT`` is a word and what stands under it; so is ``TOO EARLY (…)``."""
+    word, _, under = status.replace(" (", " – ").rstrip(")").partition(" – ")
     return word, under
 
 

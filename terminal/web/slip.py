@@ -48,7 +48,7 @@ def make_slip(
     left = approved.left_after
     unit = in_language(approved.programme.unit, words)
     rows = (
-        ("r.dt", f"{words.day(redeemed.at)} {words.time(redeemed.at)}"),
+        ("r.dt", words.stamp(redeemed.at)),
         ("r.point", config.point),
         ("r.by", f"{config.officer} / {terminal}"),
         ("r.name", short_name(approved.name)),

@@ -130,7 +130,7 @@ function togglePanel(id) {
   const opens = panel.hidden;
   closePanels();
   panel.hidden = !opens;
-  if (opens) (panel.querySelector("[aria-current]") || panel.querySelector("button")).focus();
+  if (opens) (panel.querySelector("[aria-current], [data-list] button") || panel).focus();
 }
 
 function closePanels() {
@@ -167,10 +167,20 @@ const ACTS = {
 };
 
 const KEYS = {
+  Enter: enter,
   F1: () => give({ print: false }),
   F2: () => (stage.kind === "done" ? printSlip() : give({ print: true })),
+};
+
+// Keys that give nothing away: they need no guard against a scanner.
+const FREE_KEYS = {
+  Escape: leave,
   F8: ACTS.service,
   F12: ACTS.help,
+  ArrowDown: move,
+  ArrowUp: move,
+  ArrowRight: move,
+  ArrowLeft: move,
 };
 
 document.addEventListener("keydown", (event) => {
@@ -179,10 +189,11 @@ document.addEventListener("keydown", (event) => {
     if (event.key === " " && wedge.text === " ") maybePressWithSpace();
     return;
   }
-  const act = { Enter: enter, Escape: leave, ArrowDown: move, ArrowUp: move, ArrowRight: move, ArrowLeft: move, ...KEYS }[event.key];
-  if (!act || event.repeat) return;
+  const act = FREE_KEYS[event.key] || KEYS[event.key];
+  if (!act) return;
   event.preventDefault();
-  if (event.key === "Escape" || event.key.startsWith("Arrow") || isMeant(event)) act(event);
+  if (event.repeat) return;
+  if (FREE_KEYS[event.key] || isMeant(event)) act(event);
 }, { capture: true });
 
 // A person's key: no scanner has just typed, and what is shown could be read.
@@ -213,7 +224,8 @@ function maybePressWithSpace() {
 }
 
 function move(event) {
-  const list = (openPanel() || document).querySelector("[data-list]");
+  const place = openPanel() || stage.screen;
+  const list = place && place.querySelector("[data-list]");
   if (!list) return;
   const buttons = [...list.querySelectorAll("button")];
   const step = event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : -1;

@@ -1,7 +1,8 @@
 // Which screen is shown, and since when: a verdict must have been seen before it can be confirmed.
 
 const SEEN_MS = 400;
-const WORD_LEAST_PX = 64;
+const WORD_LEAST_PX = 64; // readable at two metres; less only where the page itself is small or enlarged
+const WORD_SMALL_PX = 40;
 const body = document.body;
 const stage = document.getElementById("stage");
 
@@ -85,10 +86,11 @@ export class Stage {
     const word = this.screen && this.screen.querySelector(".word");
     if (!word) return;
     word.style.fontSize = "";
+    const least = Math.min(WORD_LEAST_PX, Math.max(WORD_SMALL_PX, innerWidth * 0.06));
     let size = parseFloat(getComputedStyle(word).fontSize);
     const page = document.documentElement;
-    while (size > WORD_LEAST_PX && (word.scrollWidth > word.clientWidth || page.scrollHeight > page.clientHeight)) {
-      size = Math.max(WORD_LEAST_PX, size - 4);
+    while (size > least && (word.scrollWidth > word.clientWidth || page.scrollHeight > page.clientHeight)) {
+      size = Math.max(least, size - 4);
       word.style.fontSize = `${size}px`;
     }
   }

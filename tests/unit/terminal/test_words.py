@@ -127,6 +127,7 @@ def test_dates_and_times_are_those_of_the_counter() -> None:
     assert english.date(AT) == "Wednesday, 4 February 2026"
     assert indonesian.time(AT) == "09.41 WIB"
     assert indonesian.weekday(AT) == "Rabu 4 Feb"
+    assert indonesian.stamp(AT) == "04/02/2026 09.41 WIB"
     assert indonesian.short_day(AT) == "04 Feb"
     assert indonesian.when(AT, now=AT + 60) == "hari ini pukul 09.41"
     assert indonesian.when(AT, now=AT + 86_400) == "Rabu 4 Feb pukul 09.41"

@@ -99,13 +99,13 @@ def judge_time(reading: Reading, floors: Floors, last: Moment | None) -> Moment:
         last: moment of the last committed entry, if any.
     """
     office, online = floors.office, floors.online
+    trusted = office.time + WALL_TRUST
     committed = Floor()
     if last is not None:
-        bounded = min(last.early, office.time + WALL_TRUST)
-        committed = Floor(bounded, last.boottime, last.boot_id)
+        committed = Floor(min(last.early, trusted), last.boottime, last.boot_id)
     floor = max(office.time, committed.time)
-    certain = max(office.now(reading), committed.now(reading))
-    early = max(certain, min(reading.wall, max(floor + WALL_TRUST, online.time)))
+    certain = max(office.now(reading), min(committed.now(reading), trusted))
+    early = max(certain, min(reading.wall, max(trusted, online.time)))
     late = max(early, reading.wall, online.now(reading))
     return Moment(
         wall=max(reading.wall, 0),

@@ -118,6 +118,7 @@ def state(config: Config, as_json: Json = False) -> None:
     """Where this counter stands: entries, ledger, what waits for a road."""
     counter = _open(config)
     try:
+        counter.take_in_box()
         now = counter.state()
     finally:
         counter.close()

@@ -5,6 +5,7 @@ Every step is a command that an office, a province or a technician would give.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +46,7 @@ def prepare(folder: Path, *, seed: int, say: Say) -> Report:
     say("counters: enrolling two terminals")
     terminals = _enrol(folder, office, province["url"])
     say("cards: issuing twelve")
-    chosen = _issue(office, _choose(_households(office)), folder / "cards")
+    chosen = _issue(office, _choose(_households(office)), folder / "cards", seed=seed)
     _publish(office, folder)
     _first_release(folder, province["config"], chosen)
     _first_stick(folder, province["config"], terminals)
@@ -160,7 +161,7 @@ def _ids(programmes: Iterable[Any]) -> set[str]:
     return {p["id"] if isinstance(p, dict) else p for p in programmes}
 
 
-def _issue(office: Path, chosen: list[Report], out: Path) -> list[Report]:
+def _issue(office: Path, chosen: list[Report], out: Path, *, seed: int) -> list[Report]:
     """Issue the cards; the household whose card is replaced gets two."""
     out.mkdir(exist_ok=True)
     orders: list[tuple[Report, str, list[str]]] = []
@@ -172,8 +173,10 @@ def _issue(office: Path, chosen: list[Report], out: Path) -> list[Report]:
             orders += [(old, "replaced", []), (new, "ok", [])]
             continue
         orders.append((household, choice["do"], ["--household", household["household"]]))
-    orders.append(({}, "sample", ["--kind", "sample", "--unlisted"]))
-    orders.append(({}, "not_here", ["--unlisted"]))
+    for status, kind in (("sample", "sample"), ("not_here", "card")):
+        elsewhere = hashlib.sha256(f"{status} {seed}".encode()).hexdigest()[:16]
+        words = ["--kind", kind, "--unlisted", "--household", elsewhere]
+        orders.append(({}, status, words))
 
     def make(order: tuple[Report, str, list[str]]) -> Report:
         household, status, words = order

@@ -119,14 +119,29 @@ class HttpRoad:
         headers = {} if body is None else {"Content-Type": BATCH_TYPE}
         try:
             with self._client.stream(method, path, content=body, headers=headers) as answer:
+                self._check_whose(answer)
                 limit = size_max if answer.status_code == httpx.codes.OK else ANSWER_SIZE_MAX
                 data = self._body(answer, limit)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise RoadClosedError(
                 f"no answer from {self._url} ({_plain(error)}); check the network and sync again"
             ) from error
-        self._check(answer, data, expected)
+        if answer.status_code != httpx.codes.OK:
+            raise self._refusal(answer.status_code, data)
+        if _kind(answer) != expected:
+            raise self._not_ours(f"{_kind(answer)} where {expected} was expected")
         return data
+
+    def _check_whose(self, answer: httpx.Response) -> None:
+        """Told by its head alone: nothing is read of what is not the province's."""
+        if answer.headers.get(MARK) == "1" and not answer.is_redirect:
+            return
+        if answer.status_code in BUSY_STATUSES:
+            raise RoadClosedError(
+                f"{self._url} answered {answer.status_code}; the province is not there now, sync"
+                " again later"
+            )
+        raise self._not_ours(f"status {answer.status_code}, {_kind(answer)}")
 
     def _body(self, answer: httpx.Response, size_max: int) -> bytes:
         declared = answer.headers.get("Content-Length", "")
@@ -145,20 +160,6 @@ class HttpRoad:
             if time.monotonic() > ends:
                 raise RoadClosedError(f"{self._url} answers too slowly; sync again later")
         return bytes(data)
-
-    def _check(self, answer: httpx.Response, data: bytes, expected: str) -> None:
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        if answer.headers.get(MARK) != "1" or answer.is_redirect:
-            if answer.status_code in BUSY_STATUSES:
-                raise RoadClosedError(
-                    f"{self._url} answered {answer.status_code}; the province is not there now,"
-                    " sync again later"
-                )
-            raise self._not_ours(f"status {answer.status_code}, {kind or 'no content type'}")
-        if answer.status_code != httpx.codes.OK:
-            raise self._refusal(answer.status_code, data)
-        if kind != expected:
-            raise self._not_ours(f"{kind or 'no content type'} where {expected} was expected")
 
     def _refusal(self, status: int, data: bytes) -> RoadError | ForkError:
         problem = self._read(_read_problem, data)
@@ -180,6 +181,10 @@ class HttpRoad:
             f"the answer at {self._url} is not the province's ({why}); if this network has a"
             " log-in page, log in there and sync again"
         )
+
+
+def _kind(answer: httpx.Response) -> str:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip() or "no content type"
 
 
 def _plain(error: Exception) -> str:

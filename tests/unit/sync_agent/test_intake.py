@@ -20,7 +20,7 @@ from sync_agent.province import schema
 from sync_agent.province.store import Store
 from tests.sync_world import SyncWorld, batch_of
 
-TABLES = [t for t in schema.metadata.tables.values()]
+TABLES = list(schema.metadata.tables.values())
 
 
 def counts(world: SyncWorld) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """Messages: one form each; anything else is a named error."""
 
+from contextlib import suppress
+
 import msgspec
 import pytest
 import zstandard
@@ -84,10 +86,8 @@ def test_bomb_that_hides_its_size_is_refused() -> None:
 def test_any_bytes_are_a_message_or_a_named_error(data: bytes) -> None:
     for reader in (read_batch, read_taken, read_offer, lambda d: read_json(d, HeadAnswer)):
         for given_bytes in (data, compress(data)):
-            try:
+            with suppress(MessageError):
                 assert reader(given_bytes) == [], "an empty offer is the only thing this short"
-            except MessageError as error:
-                assert error.detail
 
 
 @given(st.data())
@@ -149,8 +149,8 @@ def test_offer_too_large_or_doubled_is_refused() -> None:
         read_offer(offer("metadata/1.root.json", "metadata/1.root.json"))
     with pytest.raises(MessageError, match="too many"):
         read_offer(offer(*(f"metadata/{n}.root.json" for n in range(1, OFFER_FILES_MAX + 2))))
+    many = offer(*(f"metadata/{n}.root.json" for n in range(1, 10)), size=64 * 1024 * 1024)
     with pytest.raises(MessageError, match="too many"):
-        many = offer(*(f"metadata/{n}.root.json" for n in range(1, 10)), size=64 * 1024 * 1024)
         read_offer(many)
     with pytest.raises(MessageError):
         read_offer(offer("metadata/1.root.json", size=64 * 1024 * 1024 + 1))

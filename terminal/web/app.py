@@ -124,11 +124,11 @@ def _add_choices(app: FastAPI, answers: Answers) -> None:
     """What this browser remembers: language and service. Plain forms; they need no script."""
 
     @app.post("/language")
-    def language(choice: Annotated[Language, Form()]) -> Response:
-        return _remember(answers.language_cookie, choice)
+    def choose_language(language: Annotated[Language, Form()]) -> Response:
+        return _remember(answers.language_cookie, language)
 
     @app.post("/service")
-    def service(programme: Annotated[str, Form(max_length=64)]) -> Response:
+    def choose_service(programme: Annotated[str, Form(max_length=64)]) -> Response:
         known = {one.id for one in answers.counter.programmes()}
         if programme not in known:
             return RedirectResponse("/", 303)

@@ -255,3 +255,4 @@ function showSound(button) {
 showSound(document.querySelector("[data-do=sound]"));
 listenToFrame(body.dataset.embed);
 tellFrame(body.dataset.embed, null);
+body.dataset.live = "true"; // from here on no key is lost

@@ -1,0 +1,61 @@
+"""A headless Chromium of Debian's, and a counter of a small town on its screen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, sync_playwright
+
+from tests.browser.screen import Screen
+from tests.browser.served import serving
+from tests.browser.town import Opened
+
+SCREEN = {"width": 1366, "height": 768}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; `make setup-test` brings it."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.fail("chromium is not installed; make setup-test brings it")
+    arguments = [
+        "--autoplay-policy=no-user-gesture-required",
+        *(["--no-sandbox"] if os.geteuid() == 0 else []),
+    ]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Opened]:
+    """Two counters of one town."""
+    town = Opened.at(tmp_path / "town")
+    yield town
+    town.close()
+
+
+@pytest.fixture
+def screen(browser: Browser, opened: Opened) -> Iterator[Screen]:
+    """Counter 1 on a screen of 1366 × 768. An error in the browser's console fails the test."""
+    with serving(opened.one) as served:
+        context = browser.new_context(viewport=SCREEN)
+        page = context.new_page()
+        shown = Screen(page, opened)
+
+        def complain(message: ConsoleMessage) -> None:
+            if message.type in {"error", "warning"}:
+                shown.complaints.append(message.text)
+
+        page.on("console", complain)
+        page.on("pageerror", lambda error: shown.complaints.append(str(error)))
+        page.goto(served.entry)
+        yield shown
+        context.close()
+    assert shown.complaints == []

@@ -130,7 +130,9 @@ def test_wrong_signature_is_refused(world: SyncWorld) -> None:
     good = batch_of(world.one)
     stranger = batch_of(world.one, signer=PrivateKey.generate())
     other_terminal = batch_of(world.one, signer=world.two.signer())
-    of_an_earlier_entry = changed(good, signature=read_batch(batch_of(world.one, count=1)).signature)
+    of_an_earlier_entry = changed(
+        good, signature=read_batch(batch_of(world.one, count=1)).signature
+    )
     for data in (stranger, other_terminal, of_an_earlier_entry):
         assert refused(world, data, "bad_signature").status == 400
 

@@ -92,9 +92,7 @@ def test_file_over_its_limit_is_refused_without_reading_it_whole(stick: Stick) -
         stick.read("huge", size_max=100)
 
 
-def test_heap_of_files_is_refused_not_walked(
-    stick: Stick, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_heap_of_files_is_refused_not_walked(stick: Stick, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stick_module, "NAMES_MAX", 10)
     for number in range(11):
         stick.write(f"d/{number}", b"")

@@ -7,30 +7,29 @@ the same thing left.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
-from card_codec.keys import PublicKey, Signer
+from card_codec.errors import CardCodecError
+from card_codec.keys import PublicKey
 from ledger.acknowledgement import Acknowledgement
-from ledger.clock import Floor, Floors, Moment
+from ledger.act import Act, Head, Identity
+from ledger.clock import Floor, Floors
+from ledger.damage import damaged, translated
 from ledger.element import RedemptionId
 from ledger.entry import (
-    Content,
     Entry,
     Kind,
-    Redemption,
-    Void,
+    check_head,
     genesis,
-    make_entry,
     read_entry,
-    sign_head,
 )
-from ledger.errors import JournalDamagedError, JournalError, NotSavedError
+from ledger.errors import JournalDamagedError, JournalError, RecordError
 from ledger.union import Known
 
 BUSY_SECONDS = 10
@@ -42,24 +41,6 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where the chain stands: entries so far, the newest leaf, and its moment."""
-
-    seq: int
-    leaf: bytes
-    moment: Moment | None
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whose journal it is."""
-
-    terminal: int
-    epoch: int
-    key: PublicKey
 
 
 class Journal:
@@ -88,10 +69,11 @@ class Journal:
                 self._db.execute("COMMIT")
                 self._head = act.head
             except sqlite3.Error as error:
-                raise _translated(error) from error
+                raise translated(error) from error
             finally:
                 if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                    with suppress(sqlite3.Error):  # what went wrong first is what is told
+                        self._db.execute("ROLLBACK")
 
     def known(self) -> Known:
         """The union as committed (for pages and reports; a decision uses its act)."""
@@ -112,7 +94,7 @@ class Journal:
         )
         while rows and rows[-1][1] is None:
             rows.pop()
-        return [read_entry(body) for body, _ in rows], rows[-1][1] if rows else b""
+        return [_kept(body) for body, _ in rows], rows[-1][1] if rows else b""
 
     def floors(self) -> Floors:
         """The newest signed times, offline and online."""
@@ -148,7 +130,7 @@ class Journal:
         )
         if not rows:
             return None
-        entry = read_entry(rows[0][0])
+        entry = _kept(rows[0][0])
         given = self._rows(
             "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1",
             entry.body.seq,
@@ -164,7 +146,29 @@ class Journal:
     def entry(self, seq: int) -> Entry | None:
         """The entry of that seq, or None."""
         rows = self._rows("SELECT body FROM entry WHERE seq = ?", seq)
-        return read_entry(rows[0][0]) if rows else None
+        return _kept(rows[0][0]) if rows else None
+
+    def check_head(self) -> None:
+        """Check the newest entry's name and signature; fsck checks all.
+
+        Raises:
+            JournalDamagedError: it does not hold.
+        """
+        for (signature,) in self._rows("SELECT signature FROM entry ORDER BY seq DESC LIMIT 1"):
+            try:
+                check_head(self.head().leaf, signature or b"", self.identity.key)
+            except CardCodecError as error:
+                raise damaged("the newest head signature does not hold") from error
+
+    def check_pages(self) -> None:
+        """Let SQLite look through the whole file, as before a day of service.
+
+        Raises:
+            JournalDamagedError: the file does not hold together.
+        """
+        found = self._rows("PRAGMA quick_check(1)")[0][0]
+        if found != "ok":
+            raise damaged(str(found).splitlines()[-1])
 
     def close(self) -> None:
         """Close the file."""
@@ -175,106 +179,20 @@ class Journal:
             try:
                 return self._db.execute(sql, values).fetchall()
             except sqlite3.Error as error:
-                raise _translated(error) from error
+                raise translated(error) from error
 
     def _read_head(self) -> Head:
-        row = self._db.execute(
-            "SELECT seq, leaf, body FROM entry ORDER BY seq DESC LIMIT 1"
-        ).fetchone()
-        if row is None:
-            me = self.identity
+        me = self.identity
+        rows = self._rows("SELECT seq, leaf, body FROM entry ORDER BY seq DESC LIMIT 1")
+        if not rows:
             return Head(0, genesis(me.terminal, me.epoch, me.key), None)
-        seq, leaf, body = row
+        seq, leaf, body = rows[0]
         if self._head is not None and self._head.leaf == leaf:
             return self._head
-        return Head(seq, leaf, read_entry(body).body.moment)
-
-
-class Act:
-    """The inside of one transaction."""
-
-    def __init__(self, connection: sqlite3.Connection, identity: Identity, head: Head) -> None:
-        self._db = connection
-        self._identity = identity
-        self.head = head
-        self.known = Known(connection, identity.terminal, identity.epoch)
-
-    def append(
-        self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
-    ) -> tuple[Entry, bytes]:
-        """Write entries one after the other and sign the head, which covers them all.
-
-        Returns:
-            The last entry, and the signature over it.
-        """
-        entries = [self._next(content, moment, ledger, officer) for content in contents]
-        signature = sign_head(self.head.leaf, signer)
-        self._db.executemany(
-            "INSERT INTO entry (seq, kind, early, body, leaf, signature) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (entry.body.seq, entry.body.kind, moment.early, entry.data, entry.leaf,
-                 signature if entry is entries[-1] else None)
-                for entry in entries
-            ],
-        )  # fmt: skip
-        for entry in entries:
-            self._project(entry)
-        return entries[-1], signature
-
-    def _next(self, content: Content, moment: Moment, ledger: int, officer: str) -> Entry:
-        me = self._identity
-        entry = make_entry(
-            id=RedemptionId(me.terminal, me.epoch, self.head.seq + 1),
-            prev=self.head.leaf,
-            moment=moment,
-            ledger=ledger,
-            officer=officer,
-            content=content,
-        )
-        self.head = Head(entry.body.seq, entry.leaf, moment)
-        return entry
-
-    def awaiting_handover(self, since: int) -> int | None:
-        """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
-        row = self._db.execute(
-            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
-            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID)),
-        ).fetchone()
-        if row is None or row[0] <= since or row[1] != Kind.REDEMPTION:
-            return None
-        return int(row[0])
-
-    def raise_floor(self, name: str, floor: Floor) -> None:
-        """Keep a newer signed time; an older one is ignored."""
-        self._db.execute(
-            "INSERT INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET time = excluded.time, boottime = excluded.boottime,"
-            " boot_id = excluded.boot_id WHERE excluded.time > floor.time",
-            (name, floor.time, floor.boottime, floor.boot_id),
-        )
-
-    def keep_acknowledgement(self, acknowledgement: Acknowledgement, data: bytes) -> bool:
-        """Keep the province's word if it speaks of this chain; False when it does not."""
-        row = self._db.execute(
-            "SELECT leaf FROM entry WHERE seq = ?", (acknowledgement.seq,)
-        ).fetchone()
-        if row is None or row[0] != acknowledgement.head:
-            return False
-        self._db.execute(
-            "INSERT OR IGNORE INTO acknowledgement (seq, head, at, data) VALUES (?, ?, ?, ?)",
-            (acknowledgement.seq, acknowledgement.head, acknowledgement.at, data),
-        )
-        return True
-
-    def _project(self, entry: Entry) -> None:
-        """Keep the tables that follow from entries in step with them."""
-        content, id = entry.content, entry.id
-        if isinstance(content, Redemption):
-            element = entry.element()
-            if element is not None:
-                self.known.add(element, basis=content.basis)
-        elif isinstance(content, Void):
-            self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
+        entry = _kept(body)
+        if (entry.id, entry.leaf) != (RedemptionId(me.terminal, me.epoch, seq), leaf):
+            raise damaged(f"entry {seq} does not have the name it goes by")
+        return Head(seq, leaf, entry.body.moment)
 
 
 def create_journal(path: Path, identity: Identity) -> Journal:
@@ -283,17 +201,43 @@ def create_journal(path: Path, identity: Identity) -> Journal:
     Raises:
         JournalError: there is a file already; it is left as it is.
     """
-    if path.exists():
-        raise JournalError(f"{path} exists already; a journal is never overwritten")
-    connection = _connect(path)
+    building = path.with_name(f".building-{os.getpid()}-{path.name}")
+    try:
+        building.unlink(missing_ok=True)
+        _build(building, identity)
+        os.link(building, path)  # unlike a rename it never takes another's place
+        _to_disk(path.parent)
+    except FileExistsError as error:
+        raise JournalError(f"{path} exists already; a journal is never overwritten") from error
+    except OSError as error:
+        raise JournalError(f"cannot make {path}: {error.strerror}; nothing was changed") from error
+    except sqlite3.Error as error:
+        raise JournalError(f"cannot make {path}: {error}; nothing was changed") from error
+    finally:
+        building.unlink(missing_ok=True)
+    return open_journal(path)
+
+
+def _build(path: Path, identity: Identity) -> None:
+    """A whole journal without entries, or nothing that anyone would open."""
     script = resources.files("ledger").joinpath("schema.sql").read_text(encoding="utf-8")
-    connection.executescript(f"BEGIN IMMEDIATE; {script}")
-    connection.execute(
-        "INSERT INTO identity VALUES (1, ?, ?, ?)",
-        (identity.terminal, identity.epoch, identity.key.spki),
-    )
-    connection.execute("COMMIT")
-    return Journal(connection, identity, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(f"BEGIN IMMEDIATE; {script}")
+        connection.execute(
+            "INSERT INTO identity VALUES (1, ?, ?, ?)",
+            (identity.terminal, identity.epoch, identity.key.spki),
+        )
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode=WAL")
+    _to_disk(path)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def open_journal(path: Path, *, reading: bool = False) -> Journal:
@@ -310,35 +254,58 @@ def open_journal(path: Path, *, reading: bool = False) -> Journal:
     if not path.is_file():
         raise JournalError(f"no journal at {path}; enrol the terminal or check the path")
     try:
-        connection = _connect(path, mode="ro" if reading else "rw")
-        row = connection.execute("SELECT terminal, epoch, spki FROM identity").fetchone()
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={'ro' if reading else 'rw'}",
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=True,
+        )
     except sqlite3.Error as error:
-        raise _translated(error) from error
-    if row is None:
-        raise JournalDamagedError(f"{path} names no terminal; run fsck and keep the file")
-    identity = Identity(row[0], row[1], PublicKey.from_spki(row[2]))
-    return Journal(connection, identity, path)
+        raise translated(error) from error
+    try:
+        identity = _identity(connection, path)  # before anything that could write
+        _make_durable(connection)
+        journal = Journal(connection, identity, path)
+        journal.check_head()
+    except sqlite3.Error as error:
+        connection.close()
+        raise translated(error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return journal
 
 
-def _connect(path: Path, *, mode: str = "rwc") -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-        uri=True,
-    )
+def _identity(connection: sqlite3.Connection, path: Path) -> Identity:
+    try:
+        row = connection.execute("SELECT terminal, epoch, spki FROM identity").fetchone()
+        if row is not None and None not in row:
+            return Identity(row[0], row[1], PublicKey.from_spki(row[2]))
+    except sqlite3.Error as error:
+        raise translated(error) from error
+    except CardCodecError as error:
+        raise damaged(f"its key is no key: {error.detail}") from error
+    raise damaged(f"{path} names no terminal")
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
     for pragma in PRAGMAS:
         connection.execute(pragma)
     (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if synchronous != 2 or mode != "wal":
         raise JournalDamagedError("the journal is not durable (WAL, FULL); do not serve")
-    return connection
 
 
-def _translated(error: sqlite3.Error) -> JournalError:
-    """Every SQLite error becomes one of ours at this seam."""
-    if isinstance(error, sqlite3.OperationalError):
-        return NotSavedError(f"the disk did not take the act ({error}); do not hand over")
-    return JournalDamagedError(f"the journal is damaged ({error}); stop service and run fsck")
+def _kept(data: bytes | None) -> Entry:
+    """An entry as it was kept: one that cannot be read is damage, not somebody's bad input."""
+    if data is None:  # a file cut short gives NULL even where the schema forbids it
+        raise damaged("an entry is missing its body")
+    try:
+        return read_entry(data)
+    except RecordError as error:
+        raise damaged(error.detail) from error
+
+
+__all__ = ["PRAGMAS", "Act", "Head", "Identity", "Journal", "create_journal", "open_journal"]

@@ -17,7 +17,8 @@ CREATE TABLE entry (
 ) STRICT;
 
 -- One redemption, by whichever road it came. The primary key IS the union: the right first, so
--- that what is taken of it lies together, then who recorded it as which entry.
+-- that what is taken of it lies together, then all else an element says, so that nobody hides one
+-- by naming another under its id and leaf first.
 CREATE TABLE element (
     household BLOB    NOT NULL CHECK (length(household) = 8),
     programme INTEGER NOT NULL,
@@ -30,7 +31,7 @@ CREATE TABLE element (
     quantity  INTEGER NOT NULL,
     minute    INTEGER NOT NULL,
     basis     INTEGER NOT NULL,  -- 0 when it came from elsewhere
-    PRIMARY KEY (household, programme, window, member, terminal, epoch, seq, leaf)
+    PRIMARY KEY (household, programme, window, member, terminal, epoch, seq, leaf, quantity, minute)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX element_away ON element (household) WHERE basis = 2;
@@ -65,6 +66,11 @@ CREATE TABLE acknowledgement (
     data BLOB    NOT NULL
 ) STRICT;
 
+-- Guards against our own mistakes. REPLACE fires no trigger for what it deletes, so it is stopped
+-- before it inserts.
+CREATE TRIGGER entry_follows_the_last BEFORE INSERT ON entry
+WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM entry)
+BEGIN SELECT RAISE(ABORT, 'an entry follows the last one'); END;
 CREATE TRIGGER entry_never_updated BEFORE UPDATE ON entry
 BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
 CREATE TRIGGER entry_never_deleted BEFORE DELETE ON entry
@@ -73,5 +79,11 @@ CREATE TRIGGER element_never_updated BEFORE UPDATE ON element
 BEGIN SELECT RAISE(ABORT, 'an element is never changed'); END;
 CREATE TRIGGER element_never_deleted BEFORE DELETE ON element
 BEGIN SELECT RAISE(ABORT, 'an element is never deleted'); END;
+CREATE TRIGGER voided_never_updated BEFORE UPDATE ON voided
+BEGIN SELECT RAISE(ABORT, 'a void is never changed'); END;
 CREATE TRIGGER voided_never_deleted BEFORE DELETE ON voided
 BEGIN SELECT RAISE(ABORT, 'a void is never deleted'); END;
+CREATE TRIGGER identity_never_updated BEFORE UPDATE ON identity
+BEGIN SELECT RAISE(ABORT, 'a journal stays the same terminal''s'); END;
+CREATE TRIGGER identity_never_deleted BEFORE DELETE ON identity
+BEGIN SELECT RAISE(ABORT, 'a journal stays the same terminal''s'); END;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from ledger.damage import translated
 from ledger.element import Element, RedemptionId, Right
 
 
@@ -37,13 +38,16 @@ class Known:
 
     def elements(self, right: Right) -> list[Element]:
         """Every element of that right that stands."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT terminal, epoch, seq, leaf, quantity, minute FROM element e"
             " WHERE household = ? AND programme = ? AND window = ? AND member = ?"
             " AND NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = e.terminal"
             " AND v.epoch = e.epoch AND v.seq = e.seq)",
-            (right.household, right.programme, right.window, right.member),
-        ).fetchall()
+            right.household,
+            right.programme,
+            right.window,
+            right.member,
+        )
         return [
             Element(RedemptionId(terminal, epoch, seq), leaf, right, quantity, minute)
             for terminal, epoch, seq, leaf, quantity, minute in rows
@@ -51,11 +55,11 @@ class Known:
 
     def away_elements(self) -> list[Element]:
         """What this terminal gave away from home, voids taken out."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT terminal, epoch, seq, leaf, household, member, programme, window, quantity,"
             " minute FROM element e WHERE basis = 2 AND NOT EXISTS (SELECT 1 FROM voided v"
             " WHERE v.terminal = e.terminal AND v.epoch = e.epoch AND v.seq = e.seq)"
-        ).fetchall()
+        )
         return [
             Element(RedemptionId(t, ep, s), leaf, Right(h, m, p, w), q, minute)
             for t, ep, s, leaf, h, m, p, w, q, minute in rows
@@ -84,7 +88,13 @@ class Known:
 
     def next_segment(self, kecamatan: str) -> int:
         """The number of the first usage segment not taken in yet."""
-        row = self._db.execute(
-            "SELECT coalesce(max(number), 0) + 1 FROM segment WHERE kecamatan = ?", (kecamatan,)
-        ).fetchone()
-        return int(row[0])
+        rows = self._rows(
+            "SELECT coalesce(max(number), 0) + 1 FROM segment WHERE kecamatan = ?", kecamatan
+        )
+        return int(rows[0][0])
+
+    def _rows(self, sql: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+        try:
+            return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise translated(error) from error

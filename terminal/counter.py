@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 from ledger.clock import Clock, SystemClock
 from ledger.entry import Kind, Presented, Refusal
-from ledger.errors import RightsError
+from ledger.errors import JournalError, RightsError
 from ledger.folder import TerminalFolder
 from ledger.install import Installed, now_here, take_in_box
 from ledger.journal import Journal, open_journal
 from ledger.policy import DAY, Programme, Scope
 from ledger.rights import Rights
+from ledger.roll import terminal_name
 from terminal import decision
 from terminal.decision import Approved, ChooseMember, Verdict
 from terminal.errors import WrongRequestError
@@ -247,7 +248,27 @@ def open_counter(
         LedgerError: the folder, the key or the journal cannot be used.
     """
     journal = open_journal(folder.journal)
-    return Counter(folder, journal, clock or SystemClock(), serving=serving)
+    try:
+        _check_identity(folder, journal)
+        journal.check_pages()
+        return Counter(folder, journal, clock or SystemClock(), serving=serving)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _check_identity(folder: TerminalFolder, journal: Journal) -> None:
+    """The journal, the configuration and the key belong to one terminal and epoch."""
+    config, whose = folder.config, journal.identity
+    if (whose.terminal, whose.epoch) != (config.ordinal, config.epoch):
+        begun = terminal_name(whose.terminal, whose.epoch)
+        named = terminal_name(config.ordinal, config.epoch)
+        raise JournalError(f"{journal.path} is the journal of {begun}; terminal.toml names {named}")
+    if folder.signer().public != whose.key:
+        raise JournalError(
+            f"{folder.signing_key} is not the key {journal.path} was begun with; bring that key"
+            " back, or ask the office for a new epoch"
+        )
 
 
 __all__ = [

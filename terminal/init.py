@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from card_codec.keys import PrivateKey
-from ledger.errors import FolderError
+from ledger.errors import FolderError, JournalError
 from ledger.folder import TerminalFolder, write_whole
 from ledger.journal import Identity, create_journal
 
@@ -23,14 +23,29 @@ def make_keys(root: Path) -> Path:
     if private.exists():
         raise FolderError(f"{private} exists already; a terminal's key is never replaced")
     key = PrivateKey.generate()
-    write_whole(private, key.to_pem(), mode=0o600)
+    # The public half first: a power cut between the two leaves nothing that blocks the next try.
     write_whole(public, key.public.to_pem().encode())
+    write_whole(private, key.to_pem(), mode=0o600)
     return public
 
 
 def ensure_journal(folder: TerminalFolder) -> None:
-    """Make the journal of a terminal that was just enrolled; an existing one is left alone."""
-    if not folder.journal.exists():
-        config = folder.config
-        identity = Identity(config.ordinal, config.epoch, folder.signer().public)
+    """Make the journal of a terminal that was just enrolled; an existing one is left alone.
+
+    Raises:
+        JournalError: this terminal has served and its journal is gone. A new one under the same
+            epoch would forget what was given and number it anew.
+    """
+    if folder.journal.exists():
+        return
+    if folder.rights.exists():
+        raise JournalError(
+            f"{folder.journal} is gone; bring it back, or ask the office for a new epoch"
+        )
+    config = folder.config
+    identity = Identity(config.ordinal, config.epoch, folder.signer().public)
+    try:
         create_journal(folder.journal, identity).close()
+    except JournalError:
+        if not folder.journal.exists():  # unless another process was faster
+            raise

@@ -1,0 +1,118 @@
+"""An act: what happens inside one transaction of the journal."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from card_codec.keys import PublicKey, Signer
+from ledger.acknowledgement import Acknowledgement
+from ledger.clock import Floor, Moment
+from ledger.element import RedemptionId
+from ledger.entry import Content, Entry, Kind, Redemption, Void, make_entry, sign_head
+from ledger.union import Known
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the chain stands: entries so far, the newest leaf, and its moment."""
+
+    seq: int
+    leaf: bytes
+    moment: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose journal it is."""
+
+    terminal: int
+    epoch: int
+    key: PublicKey
+
+
+class Act:
+    """The inside of one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, identity: Identity, head: Head) -> None:
+        self._db = connection
+        self._identity = identity
+        self.head = head
+        self.known = Known(connection, identity.terminal, identity.epoch)
+
+    def append(
+        self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
+    ) -> tuple[Entry, bytes]:
+        """Write entries one after the other and sign the head, which covers them all.
+
+        Returns:
+            The last entry, and the signature over it.
+        """
+        entries = [self._next(content, moment, ledger, officer) for content in contents]
+        signature = sign_head(self.head.leaf, signer)
+        self._db.executemany(
+            "INSERT INTO entry (seq, kind, early, body, leaf, signature) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (entry.body.seq, entry.body.kind, moment.early, entry.data, entry.leaf,
+                 signature if entry is entries[-1] else None)
+                for entry in entries
+            ],
+        )  # fmt: skip
+        for entry in entries:
+            self._project(entry)
+        return entries[-1], signature
+
+    def _next(self, content: Content, moment: Moment, ledger: int, officer: str) -> Entry:
+        me = self._identity
+        entry = make_entry(
+            id=RedemptionId(me.terminal, me.epoch, self.head.seq + 1),
+            prev=self.head.leaf,
+            moment=moment,
+            ledger=ledger,
+            officer=officer,
+            content=content,
+        )
+        self.head = Head(entry.body.seq, entry.leaf, moment)
+        return entry
+
+    def awaiting_handover(self, since: int) -> int | None:
+        """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
+        row = self._db.execute(
+            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
+            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID)),
+        ).fetchone()
+        if row is None or row[0] <= since or row[1] != Kind.REDEMPTION:
+            return None
+        return int(row[0])
+
+    def raise_floor(self, name: str, floor: Floor) -> None:
+        """Keep a newer signed time; an older one is ignored."""
+        self._db.execute(
+            "INSERT INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET time = excluded.time, boottime = excluded.boottime,"
+            " boot_id = excluded.boot_id WHERE excluded.time > floor.time",
+            (name, floor.time, floor.boottime, floor.boot_id),
+        )
+
+    def keep_acknowledgement(self, acknowledgement: Acknowledgement, data: bytes) -> bool:
+        """Keep the province's word if it speaks of this chain; False when it does not."""
+        row = self._db.execute(
+            "SELECT leaf FROM entry WHERE seq = ?", (acknowledgement.seq,)
+        ).fetchone()
+        if row is None or row[0] != acknowledgement.head:
+            return False
+        self._db.execute(
+            "INSERT OR IGNORE INTO acknowledgement (seq, head, at, data) VALUES (?, ?, ?, ?)",
+            (acknowledgement.seq, acknowledgement.head, acknowledgement.at, data),
+        )
+        return True
+
+    def _project(self, entry: Entry) -> None:
+        """Keep the tables that follow from entries in step with them."""
+        content, id = entry.content, entry.id
+        if isinstance(content, Redemption):
+            element = entry.element()
+            if element is not None:
+                self.known.add(element, basis=content.basis)
+        elif isinstance(content, Void):
+            self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))

@@ -72,27 +72,16 @@ class _Check:
 
     def _chain(self, key: PublicKey) -> bytes:
         """Every entry follows the one before, names itself, and is signed."""
-        terminal, epoch = self.me
-        prev = genesis(terminal, epoch, key)
+        prev, signed = genesis(*self.me, key), True
         rows = self.db.execute(
             "SELECT seq, kind, early, body, leaf, signature FROM entry ORDER BY seq"
         )
-        signed = True
         for expected, (seq, kind, early, data, leaf, signature) in enumerate(rows, 1):
             if seq != expected:
                 self.faults.append(f"entry {expected} is missing; the next one is {seq}")
                 return prev
-            try:
-                entry = read_entry(data)
-                if signature is not None:
-                    check_head(entry.leaf, signature, key)
-                elif entry.kind is not Kind.HANDOVER:
-                    raise CardCodecError("bad_signature", "an act ends unsigned")
-            except RecordError as error:
-                self.faults.append(f"entry {seq}: {error.detail}")
-                return prev
-            except CardCodecError:
-                self.faults.append(f"entry {seq}: its head signature does not hold")
+            entry = self._signed_entry(seq, data, signature, key)
+            if entry is None:
                 return prev
             body = entry.body
             if entry.leaf != leaf or body.prev != prev:
@@ -103,11 +92,29 @@ class _Check:
                 self.faults.append(f"entry {seq}: it names another place in the journal")
                 return prev
             self.entries[seq] = entry
-            signed = signature is not None
-            prev = leaf
+            prev, signed = leaf, signature is not None
         if not signed:
             self.faults.append("the newest head is not signed")
         return prev
+
+    def _signed_entry(
+        self, seq: int, data: bytes, signature: bytes | None, key: PublicKey
+    ) -> Entry | None:
+        """An entry whose head signature holds; only a hand-over may leave it to the next entry."""
+        try:
+            entry = read_entry(data)
+            if signature is not None:
+                check_head(entry.leaf, signature, key)
+        except RecordError as error:
+            self.faults.append(f"entry {seq}: {error.detail}")
+            return None
+        except CardCodecError:
+            self.faults.append(f"entry {seq}: its head signature does not hold")
+            return None
+        if signature is None and entry.kind is not Kind.HANDOVER:
+            self.faults.append(f"entry {seq}: it is not signed")
+            return None
+        return entry
 
     def _projections(self) -> None:
         """The tables that follow from entries hold exactly what the entries say."""

@@ -168,11 +168,10 @@ def batch_of(
 ) -> bytes:
     """A batch of a terminal's journal as it travels, signed as the journal has it."""
     journal = open_journal(folder.journal, reading=True)
-    entries = journal.entries(start, count)
+    entries, signature = journal.signed_run(start, count)
     me = journal.identity
     journal.close()
-    leaf, signature = entries[-1][0].leaf, entries[-1][1]
     if signer is not None:
-        signature = sign_head(leaf, signer)
-    bodies = tuple(entry.data for entry, _ in entries)
+        signature = sign_head(entries[-1].leaf, signer)
+    bodies = tuple(entry.data for entry in entries)
     return write_batch(Batch("khb-batch-1", me.terminal, me.epoch, start, bodies, signature))

@@ -35,7 +35,7 @@ class Page:
 def serving(
     counter: Served, *, done_milliseconds: int = 0, embed: str | None = None
 ) -> Iterator[Page]:
-    """Serve until the block is left. A recorded redemption stays on screen unless told otherwise."""
+    """Serve until the block is left. What is recorded stays on screen unless told otherwise."""
     port = free_port()
     app = create_app(
         counter, port=port, token=TOKEN, embed=embed, done_milliseconds=done_milliseconds

@@ -98,7 +98,9 @@ def test_card_before_the_camera_is_judged_once(filmed: Screen) -> None:
 
 def test_camera_sends_at_most_four_frames_a_second(filmed: Screen, opened: Opened) -> None:
     frames: list[str] = []
-    filmed.page.on("request", lambda r: frames.append(r.url) if r.url.endswith("/picture") else None)
+    filmed.page.on(
+        "request", lambda r: frames.append(r.url) if r.url.endswith("/picture") else None
+    )
     filmed.page.click("[data-do=camera]")
     filmed.wait("approved")
     filmed.page.keyboard.press("Escape")

@@ -37,7 +37,7 @@ def test_keystrokes_then_enter_give_a_receipt_that_verifies(screen: Screen) -> N
 def test_green_comes_only_after_the_commit(screen: Screen) -> None:
     """Whatever is green has been recorded: the screen before is paper."""
     tones: list[str] = []
-    screen.page.expose_function("tell", lambda tone: tones.append(tone))
+    screen.page.expose_function("tell", tones.append)
     screen.page.evaluate(
         "new MutationObserver(() => tell(document.body.dataset.tone)).observe(document.body,"
         "{attributes: true, attributeFilter: ['data-tone']})"
@@ -178,4 +178,3 @@ def test_pasted_text_is_a_scan(screen: Screen) -> None:
     )
     screen.wait("approved")
     assert screen.word == "BERHAK"
-

@@ -37,7 +37,11 @@ def test_keystrokes_then_enter_give_a_receipt_that_verifies(screen: Screen) -> N
 def test_green_comes_only_after_the_commit(screen: Screen) -> None:
     """Whatever is green has been recorded: the screen before is paper."""
     tones: list[str] = []
-    screen.page.expose_function("tell", tones.append)
+
+    def tell(tone: str) -> None:
+        tones.append(tone)
+
+    screen.page.expose_function("tell", tell)
     screen.page.evaluate(
         "new MutationObserver(() => tell(document.body.dataset.tone)).observe(document.body,"
         "{attributes: true, attributeFilter: ['data-tone']})"

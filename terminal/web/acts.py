@@ -78,13 +78,19 @@ class Acts:
         self._seconds = 0.0
         self._given = 0
 
-    def show(self, presentation: Presentation, request: Request) -> Act:
-        """Look at a card. The same card again within three seconds is the same act."""
+    def show(self, presentation: Presentation, request: Request, *, meant: bool = False) -> Act:
+        """Look at a card. The same card again within three seconds is the same act.
+
+        Args:
+            presentation: what was shown.
+            request: what for.
+            meant: a person shows it once more on purpose: an act of its own, however soon.
+        """
         key = _key(presentation.text, request)
         with self._lock:
             now = self._monotonic()
             seen = self._acts.get(self._newest.get(key, ""))
-            if seen is not None and now <= seen.same_until:
+            if seen is not None and now <= seen.same_until and not meant:
                 again = replace(seen, same_until=max(seen.same_until, now + SAME_CARD_SECONDS))
                 self._keep(again)
                 return replace(again, again=True)

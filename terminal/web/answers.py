@@ -98,7 +98,9 @@ class Answers:
         state = state or self.counter.state()
         return make_bar(state, self.words(request), mean_seconds=self.acts.mean_seconds)
 
-    def look(self, request: Request, presentation: Presentation, wish: Wish) -> Response:
+    def look(
+        self, request: Request, presentation: Presentation, wish: Wish, *, meant: bool = False
+    ) -> Response:
         """Show a card and answer with what came of it."""
         names = {programme.id for programme in self.counter.programmes()}
         if not names:
@@ -106,7 +108,7 @@ class Answers:
             return self.refusal(request, refusal)
         if wish.programme not in names:
             return self.told(request, 400, "e.request")
-        return self.act(request, self.acts.show(presentation, wish))
+        return self.act(request, self.acts.show(presentation, wish, meant=meant))
 
     def act(self, request: Request, act: Act | None) -> Response:
         """The screen of an act; of one no longer held, that it has passed."""

@@ -43,11 +43,12 @@ class Asked(BaseModel):
 
 
 class Scan(Asked):
-    """A text, as a scanner typed it."""
+    """A text, as a scanner typed it; ``meant`` when a person shows the card once more on purpose."""
 
     text: Annotated[str, Field(max_length=32_000)]
     programme: Annotated[str, Field(max_length=64)]
     member: Annotated[int, Field(ge=1, le=255)] | None = None
+    meant: bool = False
 
 
 class Choice(Asked):
@@ -141,7 +142,8 @@ def _add_acts(app: FastAPI, answers: Answers) -> None:
     @app.post("/scan")
     def scan(request: Request, asked: Scan) -> Response:
         presentation = Presentation(asked.text, Presented.TEXT)
-        return answers.look(request, presentation, Wish(asked.programme, asked.member))
+        wish = Wish(asked.programme, asked.member)
+        return answers.look(request, presentation, wish, meant=asked.meant)
 
     @app.post("/picture")
     async def picture(request: Request) -> Response:

@@ -1,6 +1,6 @@
 "use strict";
 // The demo's page. A card typed here goes to a counter key by key, through the same handler that
-// hears a wedge scanner; everything shown is asked of the programs that run.
+// hears a wedge scanner, each click an act of its own; everything shown is asked of the programs that run.
 
 const POLL_MS = 700;
 const counters = [...document.querySelectorAll(".counter")];
@@ -11,7 +11,7 @@ document.getElementById("drawer").addEventListener("click", (event) => {
   const at = document.querySelector("input[name=at]:checked").value;
   const frame = counters[Number(at) - 1].querySelector("iframe");
   const origin = new URL(frame.src).origin;
-  frame.contentWindow.postMessage({ type: "keys", text: card.dataset.text + "\n" }, origin);
+  frame.contentWindow.postMessage({ type: "keys", text: card.dataset.text + "\n", meant: true }, origin);
   frame.focus();
 });
 

@@ -30,6 +30,7 @@ const camera = new Camera(document.getElementById("camera"), {
 
 let queue = Promise.resolve(); // one act after another, in the order they were asked for
 let busy = 0;
+let meant = false; // the next scan is an act of its own, however soon it comes
 let again = null; // what to ask once more after a fault
 
 function changed(screen) {
@@ -46,7 +47,8 @@ function changed(screen) {
 
 function scanned(text) {
   closePanels();
-  ask("/scan", { text, programme: body.dataset.programme });
+  ask("/scan", { text, programme: body.dataset.programme, meant });
+  meant = false;
 }
 
 function choose(member) {
@@ -253,6 +255,6 @@ function showSound(button) {
 }
 
 showSound(document.querySelector("[data-do=sound]"));
-listenToFrame(body.dataset.embed);
+listenToFrame(body.dataset.embed, { meant: () => { meant = true; } });
 tellFrame(body.dataset.embed, null);
 body.dataset.live = "true"; // from here on no key is lost

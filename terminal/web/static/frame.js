@@ -5,12 +5,15 @@ const KEYS_A_TURN = 4;
 const TEXT_MOST = 4096;
 let typing = Promise.resolve();
 
-export function listenToFrame(origin) {
+export function listenToFrame(origin, { meant }) {
   if (!origin) return;
   addEventListener("message", ({ origin: from, source, data }) => {
     if (from !== origin || source !== parent || !data || data.type !== "keys") return;
     if (typeof data.text !== "string" || data.text.length > TEXT_MOST) return;
-    typing = typing.then(() => type(data.text));
+    typing = typing.then(() => {
+      if (data.meant === true) meant();
+      return type(data.text);
+    });
   });
 }
 

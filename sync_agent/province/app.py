@@ -18,7 +18,7 @@ from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError
 from sync_agent.messages import FILE_TYPE, JSON_TYPE, TAKEN_TYPE, write_taken
 from sync_agent.province.doors import DeskKey, Doorkeeper, Rate, batch_body, terminal_at
-from sync_agent.province.edge import add_edge
+from sync_agent.province.edge import Edge, add_edge
 from sync_agent.province.pages import add_desk
 from sync_agent.province.province import Province
 
@@ -44,7 +44,7 @@ def create_app(
     add_edge(app)
     _add_roads(app, province, Rate(monotonic))
     add_desk(app, province, desk, Rate(monotonic))
-    return Doorkeeper(app, hosts=hosts)
+    return Doorkeeper(Edge(app), hosts=hosts)
 
 
 def _add_roads(app: FastAPI, province: Province, rate: Rate) -> None:

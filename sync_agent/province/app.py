@@ -78,12 +78,12 @@ def _add_roads(app: FastAPI, province: Province, rate: Rate) -> None:
         return _json(province.offer(terminal))
 
     @app.get("/v1/file/{path:path}")
-    def file(request: Request, path: str) -> Response:
-        """One of them."""
+    def file(request: Request, path: str, sha256: str | None = None) -> Response:
+        """One of them, as it was offered."""
         terminal = terminal_at(request, province.in_force(), rate)
         if len(path) > PATH_LENGTH_MAX:
             raise IntakeRefusedError(404, "no_such_file", "no file has so long a name")
-        return Response(province.file(terminal, path), media_type=FILE_TYPE)
+        return Response(province.file(terminal, path, sha256), media_type=FILE_TYPE)
 
 
 def _json(value: Any) -> Response:

@@ -106,7 +106,8 @@ class HttpRoad:
         """One file of the offer."""
         # A timestamp published since may be a byte longer; its hash will tell.
         limit = max(item.size, ANSWER_SIZE_MAX)
-        return self._ask("GET", f"/v1/file/{item.path}", expected=FILE_TYPE, size_max=limit)
+        path = f"/v1/file/{item.path}?sha256={item.sha256}"
+        return self._ask("GET", path, expected=FILE_TYPE, size_max=limit)
 
     def close(self) -> None:
         """Close the connection."""

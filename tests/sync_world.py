@@ -122,20 +122,24 @@ class SyncWorld(World):
 
     def take(self, folder: TerminalFolder, household: bytes, **changed: object) -> str:
         """Record one redemption in a terminal's journal, whatever the rules would say."""
+        return self.record(folder, self.redemption(household, **changed))
+
+    def redemption(self, household: bytes, **changed: object) -> Redemption:
+        """One unit of the first programme, given at home."""
         values: dict[str, Any] = {
             "household": household, "issue": 1, "member": 0, "programme": 1, "window": 1,
             "quantity": 1, "paid": 0, "presented": Presented.TEXT, "basis": Basis.HOME,
         } | changed  # fmt: skip
-        return self.record(folder, Redemption(**values))
+        return Redemption(**values)
 
-    def record(self, folder: TerminalFolder, content: Content) -> str:
+    def record(self, folder: TerminalFolder, content: Content, *, officer: str = "UJI") -> str:
         """Append one entry; its number."""
         journal = open_journal(folder.journal)
         try:
             moment = now_here(journal, self.clock.read())
             with journal.act() as act:
                 entry, _ = act.append(
-                    content, moment=moment, ledger=1, officer="UJI", signer=folder.signer()
+                    content, moment=moment, ledger=1, officer=officer, signer=folder.signer()
                 )
             return entry.id.number()
         finally:

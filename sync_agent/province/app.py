@@ -18,7 +18,7 @@ from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError
 from sync_agent.messages import FILE_TYPE, JSON_TYPE, TAKEN_TYPE, write_taken
 from sync_agent.province.doors import DeskKey, Doorkeeper, Rate, batch_body, terminal_at
-from sync_agent.province.edge import add_edge
+from sync_agent.province.edge import Edge, add_edge
 from sync_agent.province.pages import add_desk
 from sync_agent.province.province import Province
 
@@ -44,7 +44,7 @@ def create_app(
     add_edge(app)
     _add_roads(app, province, Rate(monotonic))
     add_desk(app, province, desk, Rate(monotonic))
-    return Doorkeeper(app, hosts=hosts)
+    return Doorkeeper(Edge(app), hosts=hosts)
 
 
 def _add_roads(app: FastAPI, province: Province, rate: Rate) -> None:
@@ -78,12 +78,12 @@ def _add_roads(app: FastAPI, province: Province, rate: Rate) -> None:
         return _json(province.offer(terminal))
 
     @app.get("/v1/file/{path:path}")
-    def file(request: Request, path: str) -> Response:
-        """One of them."""
+    def file(request: Request, path: str, sha256: str | None = None) -> Response:
+        """One of them, as it was offered."""
         terminal = terminal_at(request, province.in_force(), rate)
         if len(path) > PATH_LENGTH_MAX:
             raise IntakeRefusedError(404, "no_such_file", "no file has so long a name")
-        return Response(province.file(terminal, path), media_type=FILE_TYPE)
+        return Response(province.file(terminal, path, sha256), media_type=FILE_TYPE)
 
 
 def _json(value: Any) -> Response:

@@ -18,7 +18,6 @@ from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
 from sync_agent.province.folder import init_province, listen_address, open_province
 from sync_agent.province.province import Province
-from sync_agent.province.server import Ready, prepare, run
 from sync_agent.province.sticks import once_with
 from sync_agent.stick import Stick
 
@@ -85,6 +84,7 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Serve the intake and the desk until SIGTERM."""
+    from sync_agent.province.server import Ready, prepare, run  # only this command needs the web
 
     def say_ready(ready: Ready) -> None:
         line = {"ready": True, "url": ready.url, "desk": ready.desk}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from card_codec.errors import CardCodecError
 from ledger.errors import LedgerError
 from sync_agent.errors import IntakeRefusedError, SyncError
 from sync_agent.province.doors import problem
 from sync_agent.province.province import refusal_of
+
+logger = logging.getLogger(__name__)
 
 _CODES = {404: "not_found", 405: "wrong_method", 422: "malformed"}
 
@@ -23,6 +28,23 @@ def add_edge(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _malformed)
     for kind in (SyncError, LedgerError, CardCodecError, Exception):
         app.add_exception_handler(kind, _any)
+
+
+class Edge:
+    """Around the application: a defect that was answered is written down here and goes no further.
+
+    Left to the server, it would also break off the caller's connection.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and survive."""
+        try:
+            await self._app(scope, receive, send)
+        except Exception:
+            logger.exception("a defect at %s", scope.get("path"))
 
 
 async def _http(_request: Request, error: Exception) -> Response:
@@ -36,6 +58,5 @@ async def _malformed(_request: Request, _error: Exception) -> Response:
 
 
 async def _any(_request: Request, error: Exception) -> Response:
-    # A defect's trace is written by the server, which sees it too.
     defect = IntakeRefusedError(500, "defect", "the province failed at this; nothing was lost")
     return problem(refusal_of(error) or defect)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from tuf.api.metadata import Snapshot, Targets, Timestamp
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Snapshot, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
 
 from ledger.errors import RightsError
 from ledger.repository import Repository, read_role
@@ -25,19 +28,28 @@ OF_ONE_KECAMATAN = frozenset({"rights", "status", "usage", "changes", "people"})
 _CHANGES = "changes-"
 
 
-def offer_for(terminal: Terminal, repository: Repository, store: Store) -> list[OfferItem]:
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a terminal needs, and the bytes of the one file of it that is ever overwritten."""
+
+    items: list[OfferItem]
+    timestamp: bytes
+
+
+def offer_for(terminal: Terminal, repository: Repository, store: Store) -> Offer:
     """Every file the terminal needs, as the timestamp of this moment names them.
 
     Raises:
         RightsError: nothing was published yet.
     """
     metadata = repository.metadata
-    timestamp = read_role(metadata / "timestamp.json", Timestamp)
-    newest = f"{timestamp.snapshot_meta.version}.snapshot.json"
+    timestamp = _read(metadata / "timestamp.json")
+    newest = f"{_snapshot_version(timestamp)}.snapshot.json"
     roles = _roles(terminal, read_role(metadata / newest, Snapshot))
     names = [f"{version}.root.json" for version in repository.versions("root")]
-    names += ["timestamp.json", newest, *roles]
-    items = [_metadata_item(metadata / name) for name in names]
+    names += [newest, *roles]
+    items = [_item(f"metadata/{name}", _read(metadata / name)) for name in names]
+    items.append(_item(TIMESTAMP_PATH, timestamp))
     for name in roles:
         items += _targets(terminal, read_role(metadata / name, Targets))
     with store.reading() as db:
@@ -45,7 +57,7 @@ def offer_for(terminal: Terminal, repository: Repository, store: Store) -> list[
     if said is not None:
         path = acknowledgement_path(terminal.ordinal, terminal.epoch, said.seq)
         items.append(_item(path, said.data))
-    return items
+    return Offer(items, timestamp)
 
 
 def offered_bytes(terminal: Terminal, path: str, repository: Repository, store: Store) -> bytes:
@@ -114,9 +126,19 @@ def _is_own_target(terminal: Terminal, path: str) -> bool:
     return rest.partition("/")[0].removesuffix(".cbor").rpartition(".")[2] in terminal.holds
 
 
-def _metadata_item(path: Path) -> OfferItem:
+def _snapshot_version(timestamp: bytes) -> int:
     try:
-        return _item(f"metadata/{path.name}", path.read_bytes())
+        signed = Metadata.from_bytes(timestamp).signed
+    except (DeserializationError, RepositoryError) as error:
+        raise RightsError("the published timestamp is damaged; take the release again") from error
+    if not isinstance(signed, Timestamp):
+        raise RightsError("the published timestamp is another role; take the release again")
+    return signed.snapshot_meta.version
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as error:
         raise RightsError(f"the repository lacks {path.name}; take the release again") from error
 

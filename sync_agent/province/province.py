@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from card_codec.errors import CardCodecError
 from ledger.errors import LedgerError
 from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError, ProvinceError
-from sync_agent.messages import HeadAnswer, OfferItem, Taken
+from sync_agent.messages import TIMESTAMP_PATH, HeadAnswer, OfferItem, Taken
 from sync_agent.province import accounts
 from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
@@ -20,6 +21,9 @@ from sync_agent.province.offer import offer_for, offered_bytes
 from sync_agent.province.publishing import keep_time, publish_block, publish_usage
 from sync_agent.province.release import take_release
 from sync_agent.province.store import Store
+
+TIMESTAMPS_KEPT = 512
+"""Timestamps offered lately, of some 500 bytes each."""
 
 
 class Province:
@@ -35,6 +39,7 @@ class Province:
         self._now = now
         self._store = Store(folder.store_url)
         self._in_force = ReleaseInForce(folder)
+        self._timestamps: dict[str, bytes] = {}
         self._intake = Intake(self._store, self._in_force.now, folder.key("log"))
 
     def in_force(self) -> Installed:
@@ -77,14 +82,26 @@ class Province:
             LedgerError: nothing was published yet, or the disk refused.
         """
         keep_time(self.folder, now=self._now())
-        return offer_for(terminal, self.folder.repository, self._store)
+        offer = offer_for(terminal, self.folder.repository, self._store)
+        self._timestamps[hashlib.sha256(offer.timestamp).hexdigest()] = offer.timestamp
+        while len(self._timestamps) > TIMESTAMPS_KEPT:
+            self._timestamps.pop(next(iter(self._timestamps)), None)
+        return offer.items
 
-    def file(self, terminal: Terminal, path: str) -> bytes:
+    def file(self, terminal: Terminal, path: str, sha256: str | None = None) -> bytes:
         """One file for a terminal.
+
+        Args:
+            terminal: who asks.
+            path: as it was offered.
+            sha256: of the bytes offered. The timestamp that was offered is given even if a newer
+                one stands: over a thin line a busy province would never be caught up with.
 
         Raises:
             IntakeRefusedError: not one of its files.
         """
+        if path == TIMESTAMP_PATH and sha256 in self._timestamps:
+            return self._timestamps[sha256]
         return offered_bytes(terminal, path, self.folder.repository, self._store)
 
     def release(self, source: Path) -> int:

@@ -84,7 +84,7 @@ def _lay_offer(province: Province, stick: Stick, terminal: Terminal) -> set[str]
     """The files first, the list last: a stick pulled out early offers what it offered before."""
     items = province.offer(terminal)
     for item in items:
-        stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path))
+        stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
     own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}/offer.json"
     stick.write(own, msgspec.json.encode(items))
     return {item.sha256 for item in items}

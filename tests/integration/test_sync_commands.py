@@ -1,0 +1,257 @@
+"""The commands as an office and a technician type them, in processes of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ledger.folder import TerminalFolder
+from tests.sync_world import SyncWorld, small_world
+from tests.world import World
+
+pytestmark = pytest.mark.integration
+
+COMMAND = [sys.executable, "-c", "from sync_agent.cli import main; main()"]
+
+
+def run(*words: object, code: int = 0) -> str:
+    """One command's whole output, after its exit code was as expected."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, words)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    if code:
+        assert "Traceback" not in done.stderr
+        return done.stderr
+    return done.stdout
+
+
+def report(*words: object, code: int = 0):
+    return json.loads(run(*words, "--json", code=code))
+
+
+def one_sentence(words: str) -> str:
+    assert len(words.strip().splitlines()) == 1, words
+    assert len(words) < 400
+    return words
+
+
+@contextmanager
+def serving(config: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, object]]]:
+    """A province in a process; stopped by SIGTERM unless the test has killed it."""
+    words = [*COMMAND, "province", "serve", "--config", str(config), "--json", *more]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[SyncWorld]:
+    made = small_world(tmp_path)
+    yield made
+    made.province.close()
+
+
+@pytest.fixture
+def config(world: SyncWorld) -> Path:
+    return world.province_folder.root / "province.toml"
+
+
+def point_to(folder: TerminalFolder, url: object) -> None:
+    """The province's URL as enrolment writes it."""
+    path = folder.root / "terminal.toml"
+    text = path.read_text()
+    (old,) = (line for line in text.splitlines() if line.startswith("province"))
+    path.write_text(text.replace(old, f'province = "{url}"'))
+
+
+def test_province_is_made_once_with_keys_nobody_else_reads(tmp_path: Path) -> None:
+    made = report("province", "init", "--dir", tmp_path / "p")
+    config = Path(made["config"])
+    read = tomllib.loads(config.read_text())
+    assert made["url"] == f"http://{read['listen']}"
+    public = json.loads((tmp_path / "p" / "public.json").read_text())
+    assert sorted(public) == ["log", "online"]
+    for name in ("online", "log"):
+        assert "PUBLIC KEY" in public[name]
+        assert (tmp_path / "p" / "keys" / f"{name}.pem").stat().st_mode & 0o777 == 0o600
+    before = {p: p.read_bytes() for p in (tmp_path / "p").rglob("*") if p.is_file()}
+    assert "never replaced" in one_sentence(
+        run("province", "init", "--dir", tmp_path / "p", code=2)
+    )
+    assert {p: p.read_bytes() for p in (tmp_path / "p").rglob("*") if p.is_file()} == before
+
+
+def test_whole_road_by_commands(world: SyncWorld, config: Path, tmp_path: Path) -> None:
+    one, two = world.one.root, world.two.root
+    household = world.homes_1[0]
+    taken = report("province", "release", "--config", config, "--from", world.release_folder)
+    assert taken == {"ledger_version": 2}
+    first, second = world.take(world.one, household), world.take(world.two, household)
+    with serving(config, "--port", "0") as (process, ready):
+        assert ready["ready"] is True
+        for folder in (world.one, world.two):
+            point_to(folder, ready["url"])
+        sent = report("once", "--config", one)
+        assert sent == {
+            "uploaded": 1,
+            "accepted": 1,
+            "acknowledgement": first,
+            "ledger_version": 3,
+            "usage_new": 1,
+        }
+        assert report("once", "--config", two / "terminal.toml")["usage_new"] == 2
+        cases = report("province", "cases", "--config", config)
+        right = f"{household.hex()}/0/1/1"
+        assert cases == [{"kind": "double", "right": right, "winner": first, "losers": [second]}]
+        listed = report("province", "redemptions", "--config", config.parent)
+        assert {r["number"] for r in listed} == {first, second}
+        blocked = report(
+            "province", "block", "--config", config, "--household", household.hex(), "--issue",
+            1, "--reason", "lost",
+        )  # fmt: skip
+        assert blocked["new"] is True
+        assert report("once", "--config", one)["ledger_version"] == 5
+        desk = httpx.get(str(ready["desk"]), follow_redirects=False, trust_env=False)
+        assert desk.status_code == 303
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    closed = one_sentence(run("once", "--config", one, code=1))
+    assert "no answer" in closed
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    assert report("province", "once", "--config", config, "--with", stick)["terminals"] == 2
+    assert report("once", "--config", one, "--with", stick)["ledger_version"] == 5
+
+
+def test_wrong_use_is_one_sentence_and_exit_2(world: SyncWorld, config: Path) -> None:
+    good = config.read_text()
+    wrong = {
+        "unknown key": (good + "colour = 1\n", "colour"),
+        "wrong kind": (good.replace('language = "id"', "language = 5"), "language"),
+        "no port": (good.replace("listen = ", "listne = "), "listne"),
+        "unknown store": (good.replace("sqlite:///", "mysql://"), "store"),
+        "not TOML": ("listen = [", "not TOML"),
+        "not text": ("\x00", "not TOML"),
+    }
+    for text, words in wrong.values():
+        config.write_text(text)
+        assert words in one_sentence(run("province", "cases", "--config", config, code=2))
+    config.write_text(good)
+    for name in ("online", "log"):
+        key = config.parent / "keys" / f"{name}.pem"
+        kept = key.read_bytes()
+        key.write_bytes(kept[:40])
+        words = run(
+            "province", "release", "--config", config, "--from", world.release_folder, code=2
+        )
+        assert "not a signing key" in one_sentence(words)
+        key.write_bytes(kept)
+    block = ("province", "block", "--config", config, "--issue", 1)
+    for household, reason in (("xyz", "lost"), ("AB" * 8, "lost"), ("ab" * 8, "because")):
+        one_sentence(run(*block, "--household", household, "--reason", reason, code=2))
+    one_sentence(run("once", "--config", world.one.root / "nothing", code=2))
+    world.one.road_token.unlink()
+    assert "road token" in one_sentence(run("once", "--config", world.one.root, code=2))
+
+
+def test_failed_check_is_one_sentence_and_exit_1(
+    world: SyncWorld, config: Path, tmp_path: Path
+) -> None:
+    bad = ("province", "release", "--config", config, "--from")
+    one_sentence(run(*bad, tmp_path / "nothing", code=1))
+    (config.parent / "province.db").write_bytes(b"not a database, but long enough to be looked at")
+    for file in config.parent.glob("province.db-*"):
+        file.unlink()
+    assert "store" in one_sentence(run("province", "cases", "--config", config, code=1))
+    one_sentence(run("once", "--config", world.two.root, "--with", tmp_path / "no-stick", code=1))
+    world.one.journal.write_bytes(b"no journal")
+    one_sentence(run("once", "--config", world.one.root, "--with", tmp_path, code=1))
+
+
+def test_port_that_is_taken_is_one_sentence(config: Path) -> None:
+    with serving(config, "--port", "0") as (_, ready):
+        port = str(ready["url"]).rpartition(":")[2]
+        words = run("province", "serve", "--config", config, "--port", port, code=1)
+        assert "cannot listen" in one_sentence(words)
+
+
+@pytest.mark.crash
+def test_province_killed_again_and_again_loses_and_doubles_nothing(
+    world: SyncWorld, config: Path
+) -> None:
+    """Kill -9 at many moments of an upload; what was acknowledged is held, all arrives once."""
+    acknowledged = 0
+    for round_number in range(8):
+        for household in world.homes_1:
+            world.take(world.one, household, programme=1 + round_number % 2)
+        with serving(config, "--port", "0") as (process, ready):
+            point_to(world.one, ready["url"])
+            agent = subprocess.Popen(
+                [*COMMAND, "once", "--config", str(world.one.root), "--json"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            )  # fmt: skip
+            time.sleep(0.35 + 0.06 * round_number)
+            os.kill(process.pid, signal.SIGKILL)
+            said, _ = agent.communicate(timeout=60)
+            if agent.returncode == 0:
+                acknowledged = int(json.loads(said)["acknowledgement"].rpartition("-")[2])
+        held = report("province", "redemptions", "--config", config)
+        numbers = sorted(r["number"] for r in held)
+        assert len(set(numbers)) == len(numbers) >= acknowledged
+    with serving(config, "--port", "0") as (_, ready):
+        point_to(world.one, ready["url"])
+        last = report("once", "--config", world.one.root)
+        assert last["acknowledgement"] == "T001-0024"
+        assert report("once", "--config", world.one.root)["uploaded"] == 0
+        report("once", "--config", world.two.root, "--with", ready["url"])
+    assert len(report("province", "redemptions", "--config", config)) == 24
+    bring_all(world)
+
+
+def bring_all(world: SyncWorld) -> None:
+    """The other counter knows every redemption exactly once."""
+    from ledger.element import Right
+    from ledger.install import take_in_box
+    from ledger.journal import open_journal
+
+    journal = open_journal(world.two.journal)
+    assert take_in_box(world.two, journal, world.clock.read()).problem is None
+    known = journal.known()
+    total = sum(
+        known.taken(Right(household, 0, programme, 1)).total
+        for household in world.homes_1
+        for programme in (1, 2)
+    )
+    journal.close()
+    assert total == 24
+
+
+def test_watching_reports_trouble_and_goes_on_until_told_to_stop(
+    world: SyncWorld, config: Path
+) -> None:
+    with serving(config, "--port", "0") as (_, ready):
+        point_to(world.one, ready["url"])
+        words = [*COMMAND, "watch", "--config", str(world.one.root), "--json"]
+        watching = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert watching.stdout is not None
+        assert json.loads(watching.stdout.readline())["ledger_version"] == 1
+        watching.send_signal(signal.SIGTERM)
+        assert watching.wait(20) == 0
+        watching.stdout.close()
+    assert isinstance(world, World)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, ViewportSize, sync_playwright
 
 from tests.browser.screen import Screen
-from tests.browser.served import serving
+from tests.served import serving
 from tests.browser.town import Opened
 
 SCREEN = ViewportSize(width=1366, height=768)

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Frame, Page
 
 from tests.browser.screen import ANSWER_MS
-from tests.browser.served import Page as Served
-from tests.browser.served import serving
+from tests.served import Page as Served
+from tests.served import serving
 from tests.browser.town import Opened
 
 pytestmark = pytest.mark.browser

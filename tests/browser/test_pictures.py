@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, FilePayload
 
 from card_codec.qr import picture
 from tests.browser.screen import ANSWER_MS, Screen
-from tests.browser.served import serving
+from tests.served import serving
 from tests.browser.town import Opened
 
 pytestmark = pytest.mark.browser

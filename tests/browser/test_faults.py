@@ -9,8 +9,8 @@ from ledger.errors import JournalDamagedError, NotSavedError
 from terminal.counter import Presentation, Redeemed, Request, open_counter
 from terminal.decision import Verdict
 from tests.browser.screen import ANSWER_MS, Screen
-from tests.served import serving
 from tests.browser.town import Opened
+from tests.served import serving
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Frame, Page
 
 from tests.browser.screen import ANSWER_MS
+from tests.browser.town import Opened
 from tests.served import Page as Served
 from tests.served import serving
-from tests.browser.town import Opened
 
 pytestmark = pytest.mark.browser
 
@@ -47,7 +47,7 @@ class FramingPage(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(page)
 
-    def log_message(self, format: str, *values: object) -> None:
+    def log_message(self, format: str, *values: object) -> None:  # noqa: A002 - its own name
         """Say nothing."""
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from card_codec.reason import Reason
+from ledger.policy import DAY
 from terminal.counter import Presentation, Request
 from tests.browser.screen import Screen
-from tests.browser.town import DAY, Opened
+from tests.browser.town import Opened
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Way:
         """Come there."""
         self.before(screen.opened)
         page, url = screen.page, screen.page.url
-        page.context.add_cookies(
-            [{"name": f"betang-{url.split(':')[2].strip('/')}-service", "value": self.programme, "url": url}]
-        )  # fmt: skip
+        port = page.evaluate("location.port")
+        name = f"betang-{port}-service"
+        page.context.add_cookies([{"name": name, "value": self.programme, "url": url}])
         page.reload()
         page.wait_for_selector("body[data-live]")
         screen.show(getattr(screen.opened.cards, self.card))

@@ -68,7 +68,7 @@ def _later(days: int) -> Callable[[Opened], None]:
 WAYS = (
     Way("approved", "BERHAK", "plain", "paper", "tick"),
     Way("approved_away", "BERHAK", "away", "paper", "tick"),
-    Way("choose_member", "Untuk siapa?", "children", "paper", "tick", programme="klinik"),
+    Way("choose_member", "Untuk siapa?", "children", "paper", "ask", programme="klinik"),
     Way("done", "SELESAI", "plain", "green", "tick", after=("Enter",)),
     Way("done_away", "SELESAI", "away", "green", "tick", after=("Enter",)),
     Way(Reason.ALREADY_REDEEMED, "SUDAH DIAMBIL", "plain", "amber", "loop", before=_taken_earlier),

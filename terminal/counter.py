@@ -12,7 +12,7 @@ from ledger.errors import JournalError, RightsError
 from ledger.folder import TerminalFolder
 from ledger.install import Installed, now_here, take_in_box
 from ledger.journal import Journal, open_journal
-from ledger.policy import DAY, Programme, Scope
+from ledger.policy import DAY, Policy, Programme, Scope
 from ledger.rights import Rights
 from ledger.roll import terminal_name
 from terminal import decision
@@ -105,6 +105,12 @@ class Counter:
             if installed.changed:
                 self._open_rights()
             return installed
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy that is installed; None before a ledger is."""
+        rights = self._desk.rights
+        return rights.policy if rights else None
 
     def programmes(self) -> tuple[Programme, ...]:
         """Programmes the policy names; none before a ledger is installed."""

@@ -11,13 +11,13 @@ from starlette.responses import Response
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger.folder import TerminalFolder
-from ledger.policy import Programme
+from ledger.policy import Policy, Programme
 from terminal.counter import CounterState, Presentation
 from terminal.counter import Request as Wish
 from terminal.web.acts import Act, Acts, Judge
 from terminal.web.bar import Bar, make_bar
 from terminal.web.guard import Door
-from terminal.web.page import render
+from terminal.web.page import STOP_STYLE, render
 from terminal.web.screen import Screen, fault, make_screen, refused
 from terminal.web.wording import in_language
 from terminal.words import LANGUAGES, Language, Words, words
@@ -36,6 +36,11 @@ class Served(Judge, Protocol):
     """What the page needs of a counter."""
 
     folder: TerminalFolder
+
+    @property
+    def policy(self) -> Policy | None:
+        """The installed policy."""
+        ...
 
     def state(self) -> CounterState:
         """What the screen says beside the verdict."""
@@ -120,7 +125,7 @@ class Answers:
             words=self.words(request),
             config=self.counter.folder.config,
             state=self.counter.state(),
-            telephone=None,
+            policy=self.counter.policy,
         )
         return self.screen(request, screen, again=act.again)
 
@@ -128,7 +133,8 @@ class Answers:
         """A refusal that is no act: nothing was judged."""
         words = self.words(request)
         return self.screen(
-            request, refused(refusal, act="", words=words, state=self.counter.state())
+            request,
+            refused(refusal, act="", words=words, state=self.counter.state(), policy=None),
         )
 
     def screen(
@@ -141,9 +147,11 @@ class Answers:
         """One sentence: laid into the page, or as a page of its own."""
         words = self.words(request)
         wording, tone = OF_THE_TERMINAL.get(key, ("status.fault", "grey"))
-        screen = fault(key, words, status=wording, tone=tone)
+        policy = self.counter.policy
+        telephone = policy.complaints if policy else None
+        screen = fault(key, words, status=wording, tone=tone, tel=telephone)
         template = "screen.html" if request.url.path in FRAGMENTS else "stop.html"
-        return render(template, words, status=status, screen=screen, again=False)
+        return render(template, words, status=status, screen=screen, again=False, style=STOP_STYLE)
 
 
 def _language(name: str | None) -> Language | None:

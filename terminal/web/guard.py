@@ -6,7 +6,9 @@ show inside itself is refused by the content security policy.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
@@ -15,6 +17,8 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from terminal.web.page import STOP_STYLE
 
 PICTURE_BYTES_MAX = 8 * 1024 * 1024
 _FORM_BYTES = 64 * 1024
@@ -68,8 +72,10 @@ class Door:
     def policy(self) -> str:
         """The content security policy."""
         framed_by = self.embed or "'none'"
+        stop_style = b64encode(hashlib.sha256(STOP_STYLE.encode()).digest()).decode()
         return (
-            "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+            "default-src 'none'; script-src 'self'; font-src 'self'; "
+            f"style-src 'self' 'sha256-{stop_style}'; "
             "img-src 'self' data: blob:; connect-src 'self'; media-src 'self' blob:; "
             "form-action 'self'; base-uri 'none'; "
             f"frame-ancestors {framed_by}"

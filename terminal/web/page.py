@@ -18,6 +18,13 @@ STATIC_NAMES = (
 )
 
 
+STOP_STYLE = (
+    "body{margin:0;display:grid;place-content:center;min-height:100vh;padding:2rem;"
+    "background:#faf8f3;color:#1b1a17;font:1.5rem/1.4 sans-serif}h1{font-size:3rem;margin:0}"
+)
+"""Style of the page that is shown where no file may be given; the policy holds its hash."""
+
+
 @dataclass(frozen=True, slots=True)
 class StaticFile:
     """A file of the page."""

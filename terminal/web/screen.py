@@ -15,6 +15,7 @@ from card_codec.reason import Reason, Severity, row
 from card_codec.refusal import Facts, Refused
 from ledger.entry import Basis
 from ledger.folder import TerminalConfig
+from ledger.policy import Policy
 from terminal.counter import Approved, ChooseMember, CounterState, Redeemed
 from terminal.web.acts import Outcome
 from terminal.web.slip import Slip, make_slip
@@ -36,6 +37,7 @@ class Shape(StrEnum):
     """The drawn shape beside the word, so that no verdict is colour alone."""
 
     TICK = "tick"
+    ASK = "ask"
     LOOP = "loop"
     HEED = "heed"
     CROSS = "cross"
@@ -101,23 +103,25 @@ def make_screen(
     words: Words,
     config: TerminalConfig,
     state: CounterState,
-    telephone: str | None,
+    policy: Policy | None,
 ) -> Screen:
     """The screen of an outcome."""
     if isinstance(outcome, Refused):
-        return refused(outcome, act=act, words=words, state=state)
+        return refused(outcome, act=act, words=words, state=state, policy=policy)
     if isinstance(outcome, ChooseMember):
         return _choose(outcome, act=act, words=words)
     if isinstance(outcome, Approved):
         return _approved(outcome, act=act, words=words)
-    slip = make_slip(outcome, config, words, telephone=telephone)
+    slip = make_slip(outcome, config, words, telephone=policy.complaints if policy else None)
     return _done(outcome, slip, act=act, words=words, state=state)
 
 
-def refused(refusal: Refused, *, act: str, words: Words, state: CounterState) -> Screen:
+def refused(
+    refusal: Refused, *, act: str, words: Words, state: CounterState, policy: Policy | None
+) -> Screen:
     """A refusal in its colour, with every fact that is known."""
     entry, facts = row(refusal.reason), refusal.facts
-    values = _facts(refusal, words=words, state=state)
+    values = _facts(refusal, words=words, state=state, policy=policy)
     word, under = _split(words.say(entry.status_key))
     # Where the facts stand in large letters, the sentence need not repeat them.
     lines = _taken(facts, words=words, now=state.at) if facts.at is not None else ()
@@ -169,7 +173,7 @@ def _choose(choice: ChooseMember, *, act: str, words: Words) -> Screen:
     return Screen(
         kind=Kind.CHOOSE,
         tone=PAPER,
-        shape=Shape.TICK,
+        shape=Shape.ASK,
         word=words.say("v.choose"),
         act=act,
         name=choice.name,
@@ -267,7 +271,9 @@ def _taken(facts: Facts, *, words: Words, now: int) -> tuple[Markup, ...]:
     return tuple(lines)
 
 
-def _facts(refusal: Refused, *, words: Words, state: CounterState) -> dict[str, object]:
+def _facts(
+    refusal: Refused, *, words: Words, state: CounterState, policy: Policy | None
+) -> dict[str, object]:
     """Values for a sentence; None where the fact is not known."""
     facts = refusal.facts
     day = facts.day if facts.day is not None else facts.at
@@ -279,8 +285,8 @@ def _facts(refusal: Refused, *, words: Words, state: CounterState) -> dict[str, 
         "t": None if facts.at is None else words.clock(facts.at),
         "n": count,
         "place": facts.point,
-        "no": facts.redemption,
-        "who": facts.terminal,
+        "no": policy.decree.removeprefix("SK ") if policy else None,
+        "tel": policy.complaints if policy else None,
     }
 
 

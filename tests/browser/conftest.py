@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, ViewportSize, sync_playwright
 
 from tests.browser.screen import Screen
-from tests.browser.served import serving
 from tests.browser.town import Opened
+from tests.served import serving
 
 SCREEN = ViewportSize(width=1366, height=768)
 

@@ -11,7 +11,7 @@ import msgspec
 from card_codec.credential import CardKind, Credential, issue_credential
 from card_codec.keys import PrivateKey
 from card_codec.qr.text import write_text
-from ledger.folder import TerminalFolder
+from ledger.folder import TerminalFolder, open_folder
 from ledger.policy import (
     DAY,
     ClassQuantity,
@@ -104,8 +104,6 @@ class Town(World):
             f'ordinal = {number}\nepoch = 1\nname = "Loket {number}"\npoint = "{point}"\n'
             f'officer = "BR"\nhome = "{home}"\nprovince = "http://127.0.0.1:1"\n'
         )
-        from ledger.folder import open_folder
-
         folder = open_folder(root)
         self.terminals.append(
             Terminal(
@@ -165,6 +163,9 @@ class Cards:
     expired: str
     other_audience: str
     damaged: str
+    altered: str
+    website: str
+    more_away: tuple[str, ...]
 
     @staticmethod
     def of(town: Town) -> Cards:
@@ -193,6 +194,12 @@ class Cards:
             expired=town.named_card("Sri", town.household("sri"), expires=NOW - DAY),
             other_audience=town.named_card("Budi", town.household("budi"), audience="KHB25"),
             damaged=plain[:60],
+            altered=plain[:-40] + ("A" if plain[-40] != "A" else "B") + plain[-39:],
+            website="HTTPS://EXAMPLE.ORG/PROMO",
+            more_away=tuple(
+                town.named_card(f"Warga {n}", town.household(f"away {n}", kecamatan=KEC_2))
+                for n in range(5)
+            ),
         )
 
 

@@ -1,0 +1,97 @@
+"""Take a picture of every screen of the counter into ``docs/screens``: `make screens`.
+
+The screens come from the same small town that the browser tests use; the clock stands still, so a
+picture changes only when the page does.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.screen import Screen
+from tests.browser.town import Opened
+from tests.browser.verdicts import WAYS, Way
+from tests.served import serving
+
+SCREENS = Path(__file__).parent / "screens"
+SIZE = (1366, 768)
+SETTLED_MS = 400
+COLOURS = 64
+
+
+def main() -> None:
+    """Take them all."""
+    SCREENS.mkdir(exist_ok=True)
+    program = shutil.which("chromium")
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=arguments)
+        for way in WAYS:
+            _take(chromium, way.name, way.walk)
+        _take(chromium, "ready", _ready)
+        _take(chromium, "services", lambda screen: screen.page.keyboard.press("F8"))
+        _take(chromium, "help", lambda screen: screen.page.keyboard.press("F12"))
+        _take(chromium, "explained", _explained)
+        _take(chromium, "approved_english", _english)
+        chromium.close()
+
+
+def _take(chromium: Browser, name: str, walk: Callable[[Screen], object]) -> None:
+    """One picture, of a town of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        opened = Opened.at(Path(folder) / "town")
+        with serving(opened.one) as served:
+            page = chromium.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
+            page.goto(served.entry)
+            page.wait_for_selector("body[data-live]")
+            walk(Screen(page, opened))
+            page.wait_for_timeout(SETTLED_MS)
+            _keep(name, page)
+            page.close()
+        opened.close()
+
+
+def _keep(name: str, page: Page) -> None:
+    """A screen has few colours, so few are kept."""
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(SCREENS / f"{name}.png", optimize=True)
+
+
+def _ready(screen: Screen) -> None:
+    """In the middle of a morning, with a road that is out."""
+    cards = screen.opened.cards
+    for card in (cards.plain, cards.second, cards.third, *cards.more_away[:2]):
+        screen.show(card)
+        screen.press("Enter")
+        screen.wait("done")
+        screen.page.keyboard.press("Escape")
+    screen.show(cards.sample)
+    screen.page.keyboard.press("Escape")
+    screen.wait("ready")
+
+
+def _explained(screen: Screen) -> None:
+    _way("sample_card").walk(screen)
+    screen.press("Enter")
+
+
+def _english(screen: Screen) -> None:
+    screen.page.click("footer form button")
+    screen.page.wait_for_selector("html[lang=en] body[data-live]")
+    _way("approved_away").walk(screen)
+
+
+def _way(name: str) -> Way:
+    return next(way for way in WAYS if way.name == name)
+
+
+if __name__ == "__main__":
+    main()

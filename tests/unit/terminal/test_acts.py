@@ -1,0 +1,235 @@
+"""One act is one redemption, however often it is asked for."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from card_codec.reason import Reason
+from card_codec.refusal import Refused
+from ledger.element import Right
+from ledger.entry import Basis, Presented
+from ledger.errors import NotSavedError
+from ledger.policy import Limit, Programme
+from terminal.counter import Approved, ChooseMember, Presentation, Redeemed, Request
+from terminal.decision import Verdict
+from terminal.web.acts import Acts
+from tests.world import programmes
+
+FOOD, CLINIC = programmes()[0], programmes()[2]
+CARD = Presentation("KHB1CARD")
+
+
+def approved(programme: Programme, request: Request) -> Approved:
+    quantity = request.quantity or 6
+    return Approved(
+        right=Right(b"household", request.member or 0, programme.number, 1),
+        programme=programme,
+        window=programme.windows[0],
+        issue=1,
+        name=None,
+        place="Desa",
+        quantity=quantity,
+        left_before=6,
+        left_after=6 - quantity,
+        pays=0,
+        basis=Basis.HOME,
+    )
+
+
+@dataclass
+class Judge:
+    """Approves everything, once; counts what it was asked."""
+
+    looked: list[Request] = field(default_factory=list)
+    redeemed: list[Request] = field(default_factory=list)
+    refuses: bool = False
+    fails: int = 0
+
+    def programmes(self) -> tuple[Programme, ...]:
+        return programmes()
+
+    def look(self, presentation: Presentation, request: Request) -> Verdict:
+        self.looked.append(request)
+        programme = next(p for p in programmes() if p.id == request.programme)
+        if self.refuses:
+            return Refused(Reason.ALREADY_REDEEMED)
+        if programme.limit is Limit.ONCE and request.member is None:
+            return ChooseMember(programme, None, "Desa", (1, 2))
+        return approved(programme, request)
+
+    def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
+        if self.fails:
+            self.fails -= 1
+            raise NotSavedError("the disk is full")
+        self.redeemed.append(request)
+        return Redeemed(approved(FOOD, request), f"T001-{len(self.redeemed):04d}", "KHR1A", 0)
+
+
+class Watch:
+    """A monotonic clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_giving_twice_is_one_redemption_with_one_answer() -> None:
+    judge, acts = desk()
+    act = acts.show(CARD, Request("pangan"))
+    assert acts.give(act.id) == acts.give(act.id)
+    assert len(judge.redeemed) == 1
+
+
+def test_giving_from_many_threads_at_once_is_one_redemption() -> None:
+    judge, acts = desk()
+    act = acts.show(CARD, Request("pangan"))
+    threads = [threading.Thread(target=acts.give, args=(act.id,)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(judge.redeemed) == 1
+
+
+def test_exactly_what_was_shown_is_recorded() -> None:
+    judge, acts = desk()
+    acts.give(acts.show(CARD, Request("pangan")).id)
+    assert judge.redeemed == [Request("pangan", None, 6)]
+
+
+def test_visits_go_one_at_a_time() -> None:
+    judge, acts = desk()
+    acts.show(CARD, Request("klinik", 2))
+    acts.show(CARD, Request("pangan"))
+    assert [request.quantity for request in judge.looked] == [1, None]
+
+
+def test_same_card_within_three_seconds_is_the_same_act() -> None:
+    watch = Watch()
+    judge, acts = desk(watch)
+    first = acts.show(CARD, Request("pangan"))
+    watch.now += 2.9
+    second = acts.show(Presentation(" khb1card\n"), Request("pangan"))
+    assert (second.id, second.again, len(judge.looked)) == (first.id, True, 1)
+
+
+def test_card_that_stays_in_sight_stays_the_same_act() -> None:
+    watch = Watch()
+    judge, acts = desk(watch)
+    acts.show(CARD, Request("pangan"))
+    for _ in range(20):
+        watch.now += 1.0
+        acts.show(CARD, Request("pangan"))
+    assert len(judge.looked) == 1
+
+
+def test_same_card_later_is_looked_at_anew() -> None:
+    watch = Watch()
+    judge, acts = desk(watch)
+    first = acts.show(CARD, Request("pangan"))
+    watch.now += 3.1
+    second = acts.show(CARD, Request("pangan"))
+    assert (second.id != first.id, second.again, len(judge.looked)) == (True, False, 2)
+
+
+@pytest.mark.parametrize("other", [Request("pasar-murah"), Request("klinik", 1)])
+def test_same_card_for_another_right_is_another_act(other: Request) -> None:
+    _, acts = desk()
+    assert acts.show(CARD, Request("pangan")).id != acts.show(CARD, other).id
+
+
+def test_double_scan_after_the_commit_answers_with_the_redemption() -> None:
+    watch = Watch()
+    _, acts = desk(watch)
+    act = acts.show(CARD, Request("pangan"))
+    watch.now += 30
+    done = acts.give(act.id)
+    watch.now += 1.5
+    again = acts.show(CARD, Request("pangan"))
+    assert done is not None
+    assert (again.id, again.outcome) == (act.id, done.outcome)
+    watch.now += 60
+    assert acts.show(CARD, Request("pangan")).id != act.id
+
+
+def test_camera_is_given_longer_to_lose_the_card_from_sight() -> None:
+    watch = Watch()
+    _, acts = desk(watch)
+    act = acts.show(Presentation("KHB1CARD", Presented.PICTURE), Request("pangan"))
+    watch.now += 30
+    acts.give(act.id)
+    watch.now += 2.9
+    assert acts.show(Presentation("KHB1CARD", Presented.PICTURE), Request("pangan")).id == act.id
+
+
+def test_act_that_was_not_saved_can_be_tried_again() -> None:
+    judge, acts = desk()
+    judge.fails = 1
+    act = acts.show(CARD, Request("pangan"))
+    with pytest.raises(NotSavedError):
+        acts.give(act.id)
+    done = acts.give(act.id)
+    assert done is not None
+    assert isinstance(done.outcome, Redeemed)
+
+
+def test_refused_act_is_never_given() -> None:
+    judge, acts = desk()
+    judge.refuses = True
+    act = acts.show(CARD, Request("pangan"))
+    given = acts.give(act.id)
+    assert given is not None
+    assert isinstance(given.outcome, Refused)
+    assert judge.redeemed == []
+
+
+def test_member_is_chosen_for_the_card_that_was_shown() -> None:
+    judge, acts = desk()
+    asks = acts.show(CARD, Request("seragam"))
+    assert isinstance(asks.outcome, ChooseMember)
+    chosen = acts.choose(asks.id, 2)
+    assert chosen is not None
+    assert isinstance(chosen.outcome, Approved)
+    assert judge.looked[-1] == Request("seragam", 2)
+
+
+def test_unknown_act_is_none() -> None:
+    _, acts = desk()
+    assert acts.give("no such act") is None
+    assert acts.choose("no such act", 1) is None
+
+
+def test_card_text_is_forgotten_once_it_is_not_needed() -> None:
+    _, acts = desk()
+    done = acts.give(acts.show(CARD, Request("pangan")).id)
+    assert done is not None
+    assert done.presentation is None
+
+
+def test_old_acts_are_forgotten() -> None:
+    _, acts = desk()
+    first = acts.show(Presentation("KHB1FIRST"), Request("pangan"))
+    for number in range(70):
+        acts.show(Presentation(f"KHB1{number}"), Request("pangan"))
+    assert acts.give(first.id) is None
+
+
+def test_mean_counts_from_sight_to_record() -> None:
+    watch = Watch()
+    _, acts = desk(watch)
+    assert acts.mean_seconds is None
+    for text, seconds in (("A", 4.0), ("B", 6.0)):
+        act = acts.show(Presentation(text), Request("pangan"))
+        watch.now += seconds
+        acts.give(act.id)
+    assert acts.mean_seconds == 5.0
+
+
+def desk(watch: Watch | None = None) -> tuple[Judge, Acts]:
+    judge = Judge()
+    return judge, Acts(judge, monotonic=watch or Watch())

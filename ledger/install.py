@@ -22,7 +22,7 @@ from card_codec.status import StatusList
 from card_codec.trust import TrustList, decode_trust_list
 from ledger.acknowledgement import ACKNOWLEDGEMENT_SIZE_MAX, read_acknowledgement
 from ledger.clock import Floor, Moment, Reading, judge_time
-from ledger.element import Element, read_usage
+from ledger.element import read_usage
 from ledger.errors import FolderError, RecordError, RightsError
 from ledger.folder import TerminalFolder, write_whole
 from ledger.in_box import BASE_URL, InBoxFetcher, list_brought, read_brought
@@ -67,7 +67,7 @@ class _Brought:
     roll: Roll
     trust: TrustList
     bases: list[BaseToInstall]
-    segments: list[tuple[str, int, tuple[Element, ...]]]
+    segments: list[bytes]
 
 
 def take_in_box(folder: TerminalFolder, journal: Journal, reading: Reading) -> Installed:
@@ -163,8 +163,8 @@ def _updater(folder: TerminalFolder, moment: Moment) -> Updater:
 def _install(folder: TerminalFolder, journal: Journal, brought: _Brought, reading: Reading) -> int:
     new = 0
     with journal.act() as act:
-        for kecamatan, number, elements in brought.segments:
-            new += act.known.take_segment(kecamatan, number, elements)
+        for segment in brought.segments:
+            new += act.known.take_segment(segment)
         versions = brought.versions
         for name, time in (("office", versions.office_time), ("online", versions.timestamp_time)):
             act.raise_floor(name, Floor(time, reading.boottime, reading.boot_id))
@@ -205,18 +205,16 @@ def _base(
     return BaseToInstall(base, status, max(decree, changes))
 
 
-def _segments(
-    updater: Updater, journal: Journal, kecamatan: str
-) -> list[tuple[str, int, tuple[Element, ...]]]:
+def _segments(updater: Updater, journal: Journal, kecamatan: str) -> list[bytes]:
     """Usage segments not taken in yet, in order; the numbers have no gaps."""
-    found: list[tuple[str, int, tuple[Element, ...]]] = []
+    found: list[bytes] = []
     number = journal.known().next_segment(kecamatan)
     while updater.get_targetinfo(f"usage/{kecamatan}/{number}.cbor.zst") is not None:
         data = _target(updater, f"usage/{kecamatan}/{number}.cbor.zst")
-        file, elements = read_usage(data)
+        file, _ = read_usage(data)
         if (file.kecamatan, file.number) != (kecamatan, number):
             raise RightsError(f"usage {number} of {kecamatan} names another segment")
-        found.append((kecamatan, number, elements))
+        found.append(data)
         number += 1
     return found
 

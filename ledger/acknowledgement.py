@@ -39,7 +39,7 @@ def read_acknowledgement(data: bytes, trust: TrustList) -> Acknowledgement:
 
     def find_log_key(kid: bytes) -> PublicKey | None:
         found = trust.find(kid, KeyUse.LOG)
-        return found.key if found else None
+        return found.key if found and found.revoked_at is None else None
 
     try:
         payload, _ = open_sign1(data, find_log_key, size_max=ACKNOWLEDGEMENT_SIZE_MAX)

@@ -43,7 +43,10 @@ def fsck(config: Config, as_json: Json = False) -> None:
     """Derive everything again from the journal's entries and compare; changes nothing."""
     folder = open_folder(config)
     checked = check_journal(
-        folder.journal, terminal=folder.config.ordinal, epoch=folder.config.epoch
+        folder.journal,
+        terminal=folder.config.ordinal,
+        epoch=folder.config.epoch,
+        key=folder.signer().public if folder.signing_key.exists() else None,
     )
     if as_json:
         faults = list(checked.faults)

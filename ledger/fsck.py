@@ -1,17 +1,31 @@
-"""fsck: derive everything again from the entries, and compare."""
+"""fsck: derive everything again from the entries and the usage taken in, and compare."""
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
-from ledger.entry import Entry, Kind, Redemption, Void, check_head, genesis, read_entry
+from ledger.element import Element, RedemptionId, read_usage
+from ledger.entry import (
+    Entry,
+    Handover,
+    Kind,
+    Redemption,
+    Void,
+    check_head,
+    genesis,
+    read_entry,
+)
 from ledger.errors import JournalError, RecordError
 
 FAULTS_MAX = 50
+Row = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +48,16 @@ class Checked:
         return not self.faults
 
 
-def check_journal(path: Path, *, terminal: int, epoch: int) -> Checked:
+def check_journal(
+    path: Path, *, terminal: int, epoch: int, key: PublicKey | None = None
+) -> Checked:
     """Check a journal from its first entry to its last; changes nothing.
+
+    Args:
+        path: the database file.
+        terminal: ordinal of the terminal whose it must be.
+        epoch: the terminal's epoch.
+        key: the key it must have been begun with; None where only the file is at hand.
 
     Raises:
         JournalError: there is no file to check.
@@ -43,34 +65,56 @@ def check_journal(path: Path, *, terminal: int, epoch: int) -> Checked:
     if not path.is_file():
         raise JournalError(f"no journal at {path}; check --config")
     try:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-        db.execute("BEGIN")
-        return _Check(db, terminal, epoch).run()
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+            db.execute("BEGIN")
+            return _Check(db, terminal, epoch, key).run()
     except sqlite3.Error as error:
         return Checked(0, "", (f"SQLite cannot read the journal: {error}",))
 
 
 class _Check:
-    def __init__(self, db: sqlite3.Connection, terminal: int, epoch: int) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, terminal: int, epoch: int, key: PublicKey | None
+    ) -> None:
         self.db = db
         self.me = (terminal, epoch)
+        self.key = key
         self.faults: list[str] = []
-        self.entries: dict[int, Entry] = {}
+        self.leaves: list[bytes] = []
+        self.redeemed: set[int] = set()
+        self.elements: set[Row] = set()
+        self.voids: set[Row] = set()
 
     def run(self) -> Checked:
         (integrity,) = self.db.execute("PRAGMA integrity_check(1)").fetchone()
         if integrity != "ok":
-            self.faults.append(f"SQLite: {integrity}")
+            self.faults.append(f"SQLite: {' '.join(str(integrity).split())}")
+        if _structure(self.db) != _structure_of_this_version():
+            self.faults.append("the tables or their guards are not those of this version")
+        key = self._identity()
+        if key is not None:
+            self._chain(key)
+        self._usage()
+        self._projections()
+        self._acknowledgements()
+        head = self.leaves[-1].hex() if self.leaves else ""
+        return Checked(len(self.leaves), head, tuple(self.faults[:FAULTS_MAX]))
+
+    def _identity(self) -> PublicKey | None:
+        """Whose journal it says it is."""
         row = self.db.execute("SELECT terminal, epoch, spki FROM identity").fetchone()
         if row is None or tuple(row[:2]) != self.me:
             self.faults.append("the journal is not that of the terminal the configuration names")
-        head = self._chain(PublicKey.from_spki(row[2])) if row else b""
-        self._projections()
-        self._acknowledgements()
-        count = len(self.entries)
-        return Checked(count, head.hex() if count else "", tuple(self.faults[:FAULTS_MAX]))
+        try:
+            key = PublicKey.from_spki(row[2]) if row and row[2] else None
+        except CardCodecError:
+            key = None
+        if key is None or (self.key is not None and key != self.key):
+            self.faults.append("the journal was not begun with this terminal's signing key")
+        return self.key or key
 
-    def _chain(self, key: PublicKey) -> bytes:
+    def _chain(self, key: PublicKey) -> None:
         """Every entry follows the one before, names itself, and is signed."""
         prev, signed = genesis(*self.me, key), True
         rows = self.db.execute(
@@ -79,72 +123,125 @@ class _Check:
         for expected, (seq, kind, early, data, leaf, signature) in enumerate(rows, 1):
             if seq != expected:
                 self.faults.append(f"entry {expected} is missing; the next one is {seq}")
-                return prev
-            entry = self._signed_entry(seq, data, signature, key)
-            if entry is None:
-                return prev
-            body = entry.body
-            if entry.leaf != leaf or body.prev != prev:
-                self.faults.append(f"entry {seq}: it does not follow entry {seq - 1}")
-                return prev
-            named = (body.terminal, body.epoch, body.seq, body.kind, body.moment.early)
-            if named != (*self.me, seq, kind, early):
-                self.faults.append(f"entry {seq}: it names another place in the journal")
-                return prev
-            self.entries[seq] = entry
+                return
+            try:
+                entry = read_entry(data or b"")
+            except RecordError as error:
+                self.faults.append(f"entry {seq}: {error.detail}")
+                return
+            named = (*self.me, seq, kind, early)
+            fault = _fault_of_place(entry, named, prev, leaf) or _fault_of_head(
+                entry, signature, key
+            )
+            if fault:
+                self.faults.append(f"entry {seq}: {fault}")
+                return
+            self._note(entry)
             prev, signed = leaf, signature is not None
         if not signed:
             self.faults.append("the newest head is not signed")
-        return prev
 
-    def _signed_entry(
-        self, seq: int, data: bytes, signature: bytes | None, key: PublicKey
-    ) -> Entry | None:
-        """An entry whose head signature holds; only a hand-over may leave it to the next entry."""
-        try:
-            entry = read_entry(data)
-            if signature is not None:
-                check_head(entry.leaf, signature, key)
-        except RecordError as error:
-            self.faults.append(f"entry {seq}: {error.detail}")
-            return None
-        except CardCodecError:
-            self.faults.append(f"entry {seq}: its head signature does not hold")
-            return None
-        if signature is None and entry.kind is not Kind.HANDOVER:
-            self.faults.append(f"entry {seq}: it is not signed")
-            return None
-        return entry
+    def _note(self, entry: Entry) -> None:
+        """Keep what follows from an entry."""
+        content, seq = entry.content, entry.body.seq
+        self.leaves.append(entry.leaf)
+        element = entry.element()
+        if element is not None and isinstance(content, Redemption):
+            self.redeemed.add(seq)
+            self.elements.add(_row(element, basis=content.basis))
+        if isinstance(content, Void | Handover) and content.seq not in self.redeemed:
+            self.faults.append(f"entry {seq} speaks of entry {content.seq}, no redemption")
+        if isinstance(content, Void):
+            self.voids.add((*self.me, content.seq))
+
+    def _usage(self) -> None:
+        """Elements from elsewhere are those of the usage taken in."""
+        mine = {element[:-1] for element in self.elements}
+        for kecamatan, number, data in self.db.execute(
+            "SELECT kecamatan, number, data FROM segment ORDER BY kecamatan, number"
+        ):
+            try:
+                file, elements = read_usage(data or b"")
+            except RecordError as error:
+                self.faults.append(f"usage {number} of {kecamatan}: {error.detail}")
+                continue
+            if (file.kecamatan, file.number) != (kecamatan, number):
+                self.faults.append(f"usage {number} of {kecamatan} names another segment")
+            for element in elements:
+                row = _row(element, basis=0)
+                if row[:-1] in mine:
+                    continue
+                self.elements.add(row)
+                if (element.id.terminal, element.id.epoch) == self.me:
+                    self.faults.append(
+                        f"the province knows redemption {element.id.number()}, which this journal"
+                        " does not hold: it was rolled back, or usage was forged"
+                    )
 
     def _projections(self) -> None:
-        """The tables that follow from entries hold exactly what the entries say."""
-        wanted: set[tuple[object, ...]] = set()
-        voids: set[tuple[object, ...]] = set()
-        for entry in self.entries.values():
-            element, content = entry.element(), entry.content
-            if element is not None and isinstance(content, Redemption):
-                right = element.right
-                wanted.add((entry.body.seq, element.leaf, right.household, right.member,
-                            right.programme, right.window, element.quantity, element.minute,
-                            content.basis))  # fmt: skip
-            elif isinstance(content, Void):
-                voids.add((content.seq,))
-        self._compare(
-            "SELECT seq, leaf, household, member, programme, window, quantity, minute, basis"
-            " FROM element WHERE terminal = ? AND epoch = ? AND basis > 0",
-            wanted,
-            "redemptions",
+        """The tables that follow hold exactly what the entries and the usage say."""
+        held = set(
+            self.db.execute(
+                "SELECT household, programme, window, member, terminal, epoch, seq, leaf,"
+                " quantity, minute, basis FROM element"
+            )
         )
-        self._compare("SELECT seq FROM voided WHERE terminal = ? AND epoch = ?", voids, "voids")
-
-    def _compare(self, sql: str, wanted: set[tuple[object, ...]], name: str) -> None:
-        if set(self.db.execute(sql, self.me)) != wanted:
-            self.faults.append(f"the {name} summed here do not match the entries")
+        for row in sorted(self.elements - held, key=repr):
+            self.faults.append(f"redemption {_number(row)} is not counted")
+        for row in sorted(held - self.elements, key=repr):
+            self.faults.append(f"redemption {_number(row)} is counted, and nothing says so")
+        if set(self.db.execute("SELECT terminal, epoch, seq FROM voided")) != self.voids:
+            self.faults.append("the voids kept here do not match the entries")
 
     def _acknowledgements(self) -> None:
         for seq, head in self.db.execute("SELECT seq, head FROM acknowledgement"):
-            entry = self.entries.get(seq)
-            if entry is None or entry.leaf != head:
+            if not 1 <= seq <= len(self.leaves) or self.leaves[seq - 1] != head:
                 self.faults.append(
                     f"the province acknowledged entry {seq}, which is not in this journal"
                 )
+
+
+def _structure(db: sqlite3.Connection) -> dict[str, str]:
+    """How each table, index and trigger is defined; words of a comment do not matter."""
+    rows = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    return {name: " ".join(re.sub(r"--[^\n]*", "", sql).split()) for name, sql in rows}
+
+
+def _structure_of_this_version() -> dict[str, str]:
+    script = resources.files("ledger").joinpath("schema.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(script)
+        return _structure(db)
+
+
+def _fault_of_place(entry: Entry, named: Row, prev: bytes, leaf: bytes | None) -> str | None:
+    body = entry.body
+    if entry.leaf != leaf or body.prev != prev:
+        return "it does not follow the one before"
+    if (body.terminal, body.epoch, body.seq, body.kind, body.moment.early) != named:
+        return "it names another place in the journal"
+    return None
+
+
+def _fault_of_head(entry: Entry, signature: bytes | None, key: PublicKey) -> str | None:
+    """Only a hand-over may go without: what follows it in the same act covers it."""
+    if signature is None:
+        return None if entry.kind is Kind.HANDOVER else "its act ends unsigned"
+    try:
+        check_head(entry.leaf, signature, key)
+    except CardCodecError:
+        return "its head signature does not hold"
+    return None
+
+
+def _row(element: Element, *, basis: int) -> Row:
+    right, id = element.right, element.id
+    return (right.household, right.programme, right.window, right.member, id.terminal, id.epoch,
+            id.seq, element.leaf, element.quantity, element.minute, int(basis))  # fmt: skip
+
+
+def _number(row: Row) -> str:
+    terminal, epoch, seq = row[4:7]
+    if isinstance(terminal, int) and isinstance(epoch, int) and isinstance(seq, int):
+        return RedemptionId(terminal, epoch, seq).number()
+    return "?"

@@ -7,13 +7,18 @@ is wrong with what was brought, what was installed before stays and service goes
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-from dataclasses import dataclass
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tuf.api.exceptions import DownloadError, RepositoryError
-from tuf.api.metadata import Snapshot, Targets, Timestamp
+from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import Updater, UpdaterConfig
 
@@ -22,21 +27,30 @@ from card_codec.status import StatusList
 from card_codec.trust import TrustList, decode_trust_list
 from ledger.acknowledgement import ACKNOWLEDGEMENT_SIZE_MAX, read_acknowledgement
 from ledger.clock import Floor, Moment, Reading, judge_time
-from ledger.element import Element, read_usage
-from ledger.errors import FolderError, RecordError, RightsError
+from ledger.element import read_usage
+from ledger.errors import FolderError, NotSavedError, RecordError, RightsError
 from ledger.folder import TerminalFolder, write_whole
 from ledger.in_box import BASE_URL, InBoxFetcher, list_brought, read_brought
 from ledger.journal import Journal
 from ledger.policy import Policy, read_policy
 from ledger.repository import Role, read_role, signed_time
 from ledger.rights import BaseToInstall, Rights, Versions, build_rights
-from ledger.rights_file import read_base, read_status, state_root
+from ledger.rights_file import (
+    RightsBase,
+    read_base,
+    read_status,
+    state_root,
+    status_index,
+)
 from ledger.roll import Roll, read_roll
 
 POLICY_PATH = "policy/policy.cbor"
 ROLL_PATH = "terminals/roll.cbor"
 TRUST_PATH = "issuers/trust.cbor"
+USAGE_NAME = re.compile(r"usage/([0-9]{6})/([1-9][0-9]{0,8})\.cbor\.zst")
 TIMESTAMP_SIZE_MAX = 16_384
+LEDGER_MAX = 0xFFFFFFFF
+"""Entries name the ledger they were decided by in 32 bits."""
 DELEGATIONS_MAX = 400
 """136 kecamatan, status, usage, people, and room."""
 
@@ -67,26 +81,63 @@ class _Brought:
     roll: Roll
     trust: TrustList
     bases: list[BaseToInstall]
-    segments: list[tuple[str, int, tuple[Element, ...]]]
+    segments: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What of the installed ledger the next one must not take back."""
+
+    versions: Versions = field(default_factory=lambda: Versions(0, 0, 0))
+    policy: int = 0
+    blocked: frozenset[tuple[bytes, int]] = frozenset()
 
 
 def take_in_box(folder: TerminalFolder, journal: Journal, reading: Reading) -> Installed:
     """Verify and install what was brought. Cheap when nothing new lies there.
 
     Never raises for what was brought: that is a ``problem`` in the answer.
+
+    Raises:
+        JournalDamagedError: the journal is damaged; service stops.
     """
-    changed, usage_new, problem = False, 0, None
-    mark = _mark(folder.in_box)
-    if mark is not None and mark != _seen(folder):
-        try:
-            brought = _verify(folder, journal, reading)
-            usage_new = _install(folder, journal, brought, reading)
-            write_whole(folder.trusted / "seen", mark)
-            changed = True
-        except (RightsError, RecordError, CardCodecError, FolderError) as error:
-            problem = str(error)
-    changed = _take_acknowledgements(folder, journal) or changed
-    return Installed(changed, installed_version(folder), usage_new, problem)
+    new, problem = None, None
+    try:
+        if not _is_known(folder, _mark(folder.in_box)):
+            new = _take_ledger(folder, journal, reading)
+    except (RightsError, RecordError, CardCodecError, FolderError, NotSavedError) as error:
+        problem = str(error)
+    changed = _take_acknowledgements(folder, journal) or new is not None
+    return Installed(changed, installed_version(folder), new or 0, problem)
+
+
+def _take_ledger(folder: TerminalFolder, journal: Journal, reading: Reading) -> int | None:
+    """Install what was brought; how many usage elements were new, None when it was there already.
+
+    One process at a time: two counters of one terminal may see the same new in-box at once.
+    """
+    with _alone(folder):
+        mark = _mark(folder.in_box)
+        if mark is None or _is_known(folder, mark):
+            return None
+        brought = _verify(folder, journal, reading)
+        new = _install(folder, journal, brought, reading)
+        write_whole(folder.trusted / "seen", mark)
+        return new
+
+
+@contextmanager
+def _alone(folder: TerminalFolder) -> Iterator[None]:
+    """Hold the folder's lock; the system lets go of it when the process ends, however it ends."""
+    try:
+        handle = os.open(folder.root / ".installing", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FolderError(f"cannot write in {folder.root}: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def installed_version(folder: TerminalFolder) -> int | None:
@@ -99,21 +150,37 @@ def installed_version(folder: TerminalFolder) -> int | None:
     return rights.versions.ledger
 
 
+def forget_installed(folder: TerminalFolder) -> None:
+    """What is installed is damaged: the next look into the in-box installs it again."""
+    with suppress(OSError):
+        (folder.trusted / "seen").unlink(missing_ok=True)
+
+
 def now_here(journal: Journal, reading: Reading) -> Moment:
     """The time as this terminal judges it."""
     return judge_time(reading, journal.floors(), journal.head().moment)
 
 
 def _mark(in_box: Path) -> bytes | None:
-    data = read_brought(in_box, "metadata/timestamp.json", size_max=TIMESTAMP_SIZE_MAX)
-    return None if data is None else hashlib.sha256(data).hexdigest().encode()
-
-
-def _seen(folder: TerminalFolder) -> bytes | None:
-    try:
-        return (folder.trusted / "seen").read_bytes()
-    except OSError:
+    """A name for what lies in the in-box; None when nothing does."""
+    path = "metadata/timestamp.json"
+    data = read_brought(in_box, path, size_max=TIMESTAMP_SIZE_MAX)
+    if data is None:
+        if os.path.lexists(in_box / path):
+            raise RightsError(f"{path} in the in-box is no plain file of at most 16 KB")
         return None
+    return hashlib.sha256(data).hexdigest().encode()
+
+
+def _is_known(folder: TerminalFolder, mark: bytes | None) -> bool:
+    """Whether this was installed before, and still is."""
+    if mark is None:
+        return True
+    try:
+        seen = (folder.trusted / "seen").read_bytes()
+    except OSError:
+        return False
+    return seen == mark and installed_version(folder) is not None
 
 
 def _verify(folder: TerminalFolder, journal: Journal, reading: Reading) -> _Brought:
@@ -128,18 +195,37 @@ def _verify(folder: TerminalFolder, journal: Journal, reading: Reading) -> _Brou
         me = roll.terminal(folder.config.ordinal, folder.config.epoch)
         if me is None:
             raise RightsError("the roll of terminals does not list this terminal; ask the office")
-        decree = signed_time(_role(folder, "targets", Targets))
-        old = _old_status(folder)
-        bases = [_base(updater, folder, kec, decree, old) for kec in me.holds]
-        segments = [s for kec in me.holds for s in _segments(updater, journal, kec)]
+        old = _standing(folder)
+        bases = [_base(updater, folder, kec, old) for kec in me.holds]
+        segments = [s for kec in me.holds for s in _segments(updater, folder, journal, kec)]
     except (RepositoryError, DownloadError, DeserializationError, OSError) as error:
         raise RightsError(f"what was brought is not accepted: {_plain(error)}") from error
     versions = Versions(
         ledger=_role(folder, "snapshot", Snapshot).version,
-        timestamp_time=signed_time(_role(folder, "timestamp", Timestamp)),
-        office_time=max([decree, *(b.office_time for b in bases)]),
+        timestamp_time=_time(folder, "timestamp", Timestamp),
+        office_time=max([_time(folder, "targets", Targets), *(b.office_time for b in bases)]),
+        root=_role(folder, "root", Root).version,
     )
+    _check_not_older(versions, policy, old)
     return _Brought(versions, policy, roll, trust, bases, segments)
+
+
+def _check_not_older(versions: Versions, policy: Policy, old: _Standing) -> None:
+    """python-tuf sees to this by its own files; were they lost, what is installed still stands.
+
+    New keys (a higher root) may begin their numbers anew.
+    """
+    if versions.ledger > LEDGER_MAX:
+        raise RightsError("what was brought is not accepted: its version is over 32 bits")
+    if versions.root < old.versions.root:
+        raise RightsError("what was brought is not accepted: its root of trust is an old one")
+    if versions.root == old.versions.root and versions.ledger < old.versions.ledger:
+        raise RightsError(
+            f"what was brought is not accepted: ledger {versions.ledger} is older than"
+            f" {old.versions.ledger}, which is installed"
+        )
+    if policy.number < old.policy:
+        raise RightsError(f"policy {policy.number} is older than {old.policy}, which is installed")
 
 
 def _updater(folder: TerminalFolder, moment: Moment) -> Updater:
@@ -163,8 +249,8 @@ def _updater(folder: TerminalFolder, moment: Moment) -> Updater:
 def _install(folder: TerminalFolder, journal: Journal, brought: _Brought, reading: Reading) -> int:
     new = 0
     with journal.act() as act:
-        for kecamatan, number, elements in brought.segments:
-            new += act.known.take_segment(kecamatan, number, elements)
+        for segment in brought.segments:
+            new += act.known.take_segment(segment)
         versions = brought.versions
         for name, time in (("office", versions.office_time), ("online", versions.timestamp_time)):
             act.raise_floor(name, Floor(time, reading.boottime, reading.boot_id))
@@ -180,44 +266,59 @@ def _install(folder: TerminalFolder, journal: Journal, brought: _Brought, readin
 
 
 def _base(
-    updater: Updater,
-    folder: TerminalFolder,
-    kecamatan: str,
-    decree: int,
-    old: dict[bytes, StatusList],
+    updater: Updater, folder: TerminalFolder, kecamatan: str, old: _Standing
 ) -> BaseToInstall:
-    """A kecamatan's rights with its status bits: bits seen once stay (the online key only sets)."""
+    """A kecamatan's rights with its blocked cards.
+
+    A card seen blocked once stays so, whatever list of households it stands in now: the key on the
+    network sets status bits and cannot clear them.
+    """
     base = read_base(_target(updater, f"rights/{kecamatan}/base.cbor.zst"))
     if base.kecamatan != kecamatan:
         raise RightsError(f"the rights of {kecamatan} are those of {base.kecamatan}")
-    root = state_root(base)
-    status = old.get(root) or StatusList.from_indices(max(base.count, 1), [])
+    status = _still_blocked(base, old.blocked)
     path = f"status/{kecamatan}.cbor"
     if updater.get_targetinfo(path) is not None:
         file = read_status(_target(updater, path))
         if file.kecamatan != kecamatan:
             raise RightsError(f"the blocked cards of {kecamatan} are those of {file.kecamatan}")
-        if file.root == root:
-            status = status.union(StatusList.decode(file.bits))
+        if file.root != state_root(base):
+            raise RightsError(f"the blocked cards of {kecamatan} are of other rights than brought")
+        status = status.union(StatusList.decode(file.bits))
     if updater.get_targetinfo(f"changes/{kecamatan}/1.cbor.zst") is not None:
         raise RightsError("changes were brought that need a newer version of this software")
-    changes = signed_time(_role(folder, f"changes-{kecamatan}", Targets))
-    return BaseToInstall(base, status, max(decree, changes))
+    times = [_time(folder, role, Targets) for role in ("targets", f"changes-{kecamatan}")]
+    return BaseToInstall(base, status, max(times))
+
+
+def _still_blocked(base: RightsBase, blocked: frozenset[tuple[bytes, int]]) -> StatusList:
+    issues: dict[bytes, list[int]] = {}
+    for household, issue in blocked:
+        issues.setdefault(household, []).append(issue)
+    bits = [
+        status_index(ordinal, issue=issue, count=base.count)
+        for ordinal, household in enumerate(base.ids())
+        for issue in issues.get(household, ())
+    ]
+    return StatusList.from_indices(max([base.count, 1, *(bit + 1 for bit in bits)]), bits)
 
 
 def _segments(
-    updater: Updater, journal: Journal, kecamatan: str
-) -> list[tuple[str, int, tuple[Element, ...]]]:
+    updater: Updater, folder: TerminalFolder, journal: Journal, kecamatan: str
+) -> list[bytes]:
     """Usage segments not taken in yet, in order; the numbers have no gaps."""
-    found: list[tuple[str, int, tuple[Element, ...]]] = []
+    found: list[bytes] = []
     number = journal.known().next_segment(kecamatan)
-    while updater.get_targetinfo(f"usage/{kecamatan}/{number}.cbor.zst") is not None:
-        data = _target(updater, f"usage/{kecamatan}/{number}.cbor.zst")
-        file, elements = read_usage(data)
+    while updater.get_targetinfo(path := f"usage/{kecamatan}/{number}.cbor.zst") is not None:
+        data = _target(updater, path)
+        file, _ = read_usage(data)
         if (file.kecamatan, file.number) != (kecamatan, number):
             raise RightsError(f"usage {number} of {kecamatan} names another segment")
-        found.append((kecamatan, number, elements))
+        found.append(data)
         number += 1
+    named = (USAGE_NAME.fullmatch(name) for name in _role(folder, "usage", Targets).targets)
+    if any(n and n[1] == kecamatan and int(n[2]) > number for n in named):
+        raise RightsError(f"usage {number} of {kecamatan} is missing, and later ones were brought")
     return found
 
 
@@ -234,13 +335,21 @@ def _role(folder: TerminalFolder, role: str, kind: type[Role]) -> Role:
     return read_role(folder.trusted / f"{role}.json", kind)
 
 
-def _old_status(folder: TerminalFolder) -> dict[bytes, StatusList]:
+def _time(folder: TerminalFolder, role: str, kind: type[Role]) -> int:
+    """When a role was signed; it must say so, or the age of the rights could not be told."""
+    time = signed_time(_role(folder, role, kind))
+    if not time:
+        raise RightsError(f"what was brought is not accepted: {role} does not say when it is from")
+    return time
+
+
+def _standing(folder: TerminalFolder) -> _Standing:
     try:
         rights = Rights(folder.rights)
     except RightsError:
-        return {}
+        return _Standing()
     try:
-        return rights.status_by_root()
+        return _Standing(rights.versions, rights.policy.number, rights.blocked_cards())
     finally:
         rights.close()
 

@@ -37,6 +37,7 @@ from tuf.api.serialization.json import JSONSerializer
 from card_codec.keys import PrivateKey
 from ledger.errors import RightsError
 from ledger.folder import write_whole
+from ledger.record import TIME_MAX
 
 METADATA_NAME = re.compile(r"([1-9][0-9]{0,8})\.([a-z0-9-]+)\.json")
 TIME_FIELD = "x-khb-time"
@@ -178,6 +179,6 @@ def read_role(path: Path, kind: type[Role]) -> Role:
 
 
 def signed_time(signed: Root | Snapshot | Targets | Timestamp) -> int:
-    """When a role says it was signed (Unix seconds); 0 when it does not say."""
+    """When a role says it was signed (Unix seconds); 0 when it says nothing that can be."""
     value = signed.unrecognized_fields.get(TIME_FIELD, 0)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return value if type(value) is int and 0 < value <= TIME_MAX else 0

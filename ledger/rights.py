@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from card_codec.errors import CardCodecError
 from card_codec.status import StatusList
 from card_codec.trust import TrustList, decode_trust_list, encode_trust_list
 from ledger.element import Right
-from ledger.errors import RightsError
+from ledger.errors import RecordError, RightsError
 from ledger.policy import DAY, Policy, Programme, read_policy, write_policy
 from ledger.rights_file import HouseholdRow, MemberRight, RightsBase, state_root, status_index
 from ledger.roll import Roll, read_roll, trusted_key, write_roll
@@ -39,11 +41,12 @@ CREATE TABLE member_right (
 
 
 class Versions(msgspec.Struct, frozen=True):
-    """Which ledger is installed, and how new its signed times are (Unix seconds)."""
+    """Which ledger is installed under which root, and how new its signed times are (Unix s)."""
 
     ledger: int
     timestamp_time: int
     office_time: int
+    root: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,38 +89,53 @@ class Rights:
         """
         if not path.is_file():
             raise RightsError("no ledger is installed yet; sync once or bring a USB stick")
+        self.inode = os.stat(path).st_ino  # before it is opened: a newer one is then noticed
+        self._status: dict[int, StatusList] = {}
+        self._db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None,
+            check_same_thread=False,
+        )  # fmt: skip
         try:
-            self._db = sqlite3.connect(
-                f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-            )
-            parts = dict(self._db.execute("SELECT name, data FROM part").fetchall())
+            parts = dict(self._rows("SELECT name, data FROM part"))
             self.versions = msgspec.json.decode(parts["versions"], type=Versions)
             self.policy: Policy = read_policy(parts["policy"])
             self.roll: Roll = read_roll(parts["roll"])
             self.trust: TrustList = decode_trust_list(parts["trust"])
-            self._desa = dict(self._db.execute("SELECT number, code FROM desa").fetchall())
-            self._status: dict[int, StatusList] = {}
-        except (sqlite3.Error, KeyError, msgspec.MsgspecError) as error:
-            raise RightsError(f"the installed ledger is damaged ({error}); sync again") from error
+            self._desa = dict(self._rows("SELECT number, code FROM desa"))
+        except (KeyError, TypeError, msgspec.MsgspecError, RecordError, CardCodecError) as error:
+            self._db.close()
+            raise _damaged(error) from error
+        except RightsError:
+            self._db.close()
+            raise
         self._homes = {p.desa: p.home for p in self.policy.places}
         self._place_names = {p.desa: p.name for p in self.policy.places}
         self._points = {t.ordinal: t.point for t in self.roll.terminals}
         self._home_exceptions = {(e.desa, e.programme): e.home for e in self.policy.home_exceptions}
-        self.inode = os.stat(path).st_ino
+
+    def check_pages(self) -> None:
+        """Let SQLite look through the whole file.
+
+        Raises:
+            RightsError: it does not hold together.
+        """
+        found = self._rows("PRAGMA quick_check(1)")[0][0]
+        if found != "ok":
+            raise _damaged(found)
 
     def household(self, id: bytes) -> Household | None:
         """Find a household by its 8-byte id; None when it has no row here."""
-        row = self._db.execute(
+        rows = self._rows(
             "SELECT h.ordinal, h.desa, h.issue, h.class, h.flags, b.number, b.kecamatan, b.count,"
             " b.office_time FROM household h JOIN base b ON b.number = h.base WHERE h.id = ?",
-            (id,),
-        ).fetchone()
-        if row is None:
+            id,
+        )
+        if not rows:
             return None
-        ordinal, desa, issue, class_number, flags, base, kecamatan, count, office_time = row
-        members = self._db.execute(
-            "SELECT member, programme, quantity FROM member_right WHERE household = ?", (id,)
-        ).fetchall()
+        ordinal, desa, issue, class_number, flags, base, kecamatan, count, office_time = rows[0]
+        members = self._rows(
+            "SELECT member, programme, quantity FROM member_right WHERE household = ?", id
+        )
         listed = HouseholdRow(
             id,
             self._desa[desa],
@@ -133,21 +151,21 @@ class Rights:
     def quantity(self, household: Household, right: Right) -> int | None:
         """What the right holds in its window; None when the household has no such right."""
         if right.member:
-            return next(
-                (
-                    m.quantity
-                    for m in household.row.members
-                    if m.member == right.member and m.programme == right.programme
-                ),
-                None,
-            )
+            held = [
+                m.quantity
+                for m in household.row.members
+                if m.member == right.member and m.programme == right.programme
+            ]
+            return (held[0] or None) if held else None
         listed = self.policy.class_numbered(household.row.class_number)
         return (listed.quantity(right.programme) or None) if listed else None
 
     def members(self, household: Household, programme: Programme) -> tuple[int, ...]:
         """Numbers of the persons who have a right by this programme."""
         number = programme.number
-        return tuple(sorted(m.member for m in household.row.members if m.programme == number))
+        return tuple(
+            sorted(m.member for m in household.row.members if m.programme == number and m.quantity)
+        )
 
     def blocked(self, household: Household, issue: int) -> bool:
         """Whether the status bit of that card is set."""
@@ -175,10 +193,17 @@ class Rights:
         keys = self.trust.keys + tuple(trusted_key(t) for t in self.roll.terminals)
         return TrustList(version=self.trust.version, keys=keys)
 
-    def status_by_root(self) -> dict[bytes, StatusList]:
-        """Status bits held now, by the base they belong to."""
-        rows = self._db.execute("SELECT root, status FROM base").fetchall()
-        return {root: StatusList.decode(status) for root, status in rows}
+    def blocked_cards(self) -> frozenset[tuple[bytes, int]]:
+        """Every card whose status bit is set, as household and issue number."""
+        found = set()
+        for base, count, data in self._rows("SELECT number, count, status FROM base"):
+            ids = self._rows("SELECT id FROM household WHERE base = ? ORDER BY ordinal", base)
+            if len(ids) != count:
+                raise _damaged("households are missing")
+            bits = StatusList.decode(data).bits if count else b""
+            for index in (at * 8 + k for at, byte in enumerate(bits) for k in _set_bits(byte)):
+                found.add((ids[index % count][0], index // count + 1))
+        return frozenset(found)
 
     def close(self) -> None:
         """Close the file."""
@@ -186,9 +211,24 @@ class Rights:
 
     def _status_of(self, base: int) -> StatusList:
         if base not in self._status:
-            row = self._db.execute("SELECT status FROM base WHERE number = ?", (base,)).fetchone()
-            self._status[base] = StatusList.decode(row[0])
+            [(data,)] = self._rows("SELECT status FROM base WHERE number = ?", base)
+            self._status[base] = StatusList.decode(data)
         return self._status[base]
+
+    def _rows(self, sql: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+        try:
+            return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise _damaged(error) from error
+
+
+def _damaged(what: object) -> RightsError:
+    told = " ".join(str(what).split())
+    return RightsError(f"the installed ledger is damaged ({told}); sync again")
+
+
+def _set_bits(byte: int) -> tuple[int, ...]:
+    return tuple(k for k in range(8) if byte >> k & 1) if byte else ()
 
 
 def build_rights(
@@ -206,22 +246,21 @@ def build_rights(
         RightsError: the disk refused; the old ledger stands.
     """
     building = path.with_name(".building-rights.db")
-    building.unlink(missing_ok=True)
     try:
-        db = sqlite3.connect(building, isolation_level=None)
-        db.execute("PRAGMA journal_mode=OFF")
-        db.executescript("BEGIN;" + SCHEMA)
-        parts = {
-            "versions": msgspec.json.encode(versions),
-            "policy": write_policy(policy),
-            "roll": write_roll(roll),
-            "trust": encode_trust_list(trust),
-        }
-        db.executemany("INSERT INTO part VALUES (?, ?)", parts.items())
-        for number, to_install in enumerate(bases):
-            _insert_base(db, number, to_install)
-        db.execute("COMMIT")
-        db.close()
+        building.unlink(missing_ok=True)
+        with closing(sqlite3.connect(building, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode=OFF")
+            db.executescript("BEGIN;" + SCHEMA)
+            parts = {
+                "versions": msgspec.json.encode(versions),
+                "policy": write_policy(policy),
+                "roll": write_roll(roll),
+                "trust": encode_trust_list(trust),
+            }
+            db.executemany("INSERT INTO part VALUES (?, ?)", parts.items())
+            for number, to_install in enumerate(bases):
+                _insert_base(db, number, to_install)
+            db.execute("COMMIT")
         _switch(building, path)
     except (sqlite3.Error, OSError) as error:
         building.unlink(missing_ok=True)

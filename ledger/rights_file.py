@@ -78,6 +78,10 @@ class RightsBase(Record, frozen=True):
         """How many households."""
         return len(self.households) // 8
 
+    def ids(self) -> list[bytes]:
+        """Ids of the households, in the order of their ordinals."""
+        return [self.households[i : i + 8] for i in range(0, len(self.households), 8)]
+
     def rows(self) -> Iterator[HouseholdRow]:
         """Every household in order of its id: the position is its ordinal."""
         at = 0

@@ -44,12 +44,14 @@ CREATE TABLE voided (
     PRIMARY KEY (terminal, epoch, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Usage segments taken in, so that none is taken in twice and the next is known.
+-- Usage segments taken in: none is taken in twice, the next is known, and fsck can say which
+-- elements from elsewhere must be there.
 CREATE TABLE segment (
     kecamatan TEXT    NOT NULL,
     number    INTEGER NOT NULL,
+    data      BLOB    NOT NULL,
     PRIMARY KEY (kecamatan, number)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- The newest signed times, and when on this machine they were learned.
 CREATE TABLE floor (

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from ledger.damage import translated
-from ledger.element import Element, RedemptionId, Right
+from ledger.element import Element, RedemptionId, Right, read_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,16 @@ class Known:
             "INSERT OR IGNORE INTO voided VALUES (?, ?, ?)", (id.terminal, id.epoch, id.seq)
         )
 
-    def take_segment(self, kecamatan: str, number: int, elements: tuple[Element, ...]) -> int:
-        """Join a usage segment; returns how many elements were new."""
-        self._db.execute("INSERT OR IGNORE INTO segment VALUES (?, ?)", (kecamatan, number))
+    def take_segment(self, data: bytes) -> int:
+        """Join a usage segment and keep its bytes; returns how many elements were new.
+
+        Raises:
+            RecordError: not a usage segment.
+        """
+        file, elements = read_usage(data)
+        self._db.execute(
+            "INSERT OR IGNORE INTO segment VALUES (?, ?, ?)", (file.kecamatan, file.number, data)
+        )
         return sum(self.add(element) for element in elements)
 
     def next_segment(self, kecamatan: str) -> int:

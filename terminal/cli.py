@@ -76,13 +76,13 @@ def redeem(  # noqa: PLR0917 - a command's options
     try:
         counter.take_in_box()
         outcome = counter.redeem(presentation, Request(programme, member, quantity))
-        chosen = counter.programme(programme)
+        unit = counter.programme(programme).unit.id if counter.programmes() else None
     finally:
         counter.close()
     if isinstance(outcome, ChooseMember):
         known = ", ".join(str(m) for m in outcome.members)
         raise WrongRequestError(f"{programme} is for one person: say --member (of {known})")
-    report = _report(outcome, unit=chosen.unit.id)
+    report = _report(outcome, unit=unit)
     typer.echo(json.dumps(report) if as_json else _line(report))
     raise typer.Exit(0 if isinstance(outcome, Redeemed) else 1)
 
@@ -187,7 +187,7 @@ def _presentation(image: Path | None, text: str | None) -> Presentation:
     return Presentation(texts[0] if texts else "", Presented.PICTURE)
 
 
-def _report(outcome: Redeemed | Verdict, *, unit: str) -> dict[str, object]:
+def _report(outcome: Redeemed | Verdict, *, unit: str | None) -> dict[str, object]:
     """The outcome in the words of the interface."""
     if isinstance(outcome, Redeemed):
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from bisect import bisect_left
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from ledger.clock import Clock, SystemClock
 from ledger.entry import Kind, Presented, Refusal
 from ledger.errors import JournalError, RightsError
 from ledger.folder import TerminalFolder
-from ledger.install import Installed, now_here, take_in_box
+from ledger.install import Installed, forget_installed, now_here, take_in_box
 from ledger.journal import Journal, open_journal
 from ledger.policy import DAY, Policy, Programme, Scope
 from ledger.rights import Rights
@@ -18,7 +19,15 @@ from ledger.roll import terminal_name
 from terminal import decision
 from terminal.decision import Approved, ChooseMember, Verdict
 from terminal.errors import WrongRequestError
-from terminal.redeem import Desk, Presentation, Redeemed, away_served, look, redeem
+from terminal.redeem import (
+    Desk,
+    Presentation,
+    Redeemed,
+    away_served,
+    look,
+    redeem,
+    refuse_without_ledger,
+)
 
 WIB = 7 * 3600
 """Waktu Indonesia Barat, seconds ahead of UTC."""
@@ -102,7 +111,7 @@ class Counter:
             desk = self._desk
             installed = take_in_box(self.folder, desk.journal, desk.clock.read())
             self._problem = installed.problem
-            if installed.changed:
+            if installed.changed or self._is_outdated():
                 self._open_rights()
             return installed
 
@@ -132,11 +141,15 @@ class Counter:
     def look(self, presentation: Presentation, request: Request) -> Verdict:
         """Judge without giving; a refusal is recorded."""
         with self._lock:
+            if self._desk.rights is None:
+                return refuse_without_ledger(self._desk, presentation)
             return look(self._desk, presentation, self._checked(request))
 
     def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         """Give or refuse; recorded and durable when this returns."""
         with self._lock:
+            if self._desk.rights is None:
+                return refuse_without_ledger(self._desk, presentation)
             return redeem(self._desk, presentation, self._checked(request))
 
     def state(self) -> CounterState:
@@ -161,12 +174,24 @@ class Counter:
             raise WrongRequestError("a quantity is a whole number from 1 on")
         return decision.Request(programme, request.member, request.quantity)
 
+    def _is_outdated(self) -> bool:
+        """Whether another process of this terminal has installed a ledger since."""
+        rights = self._desk.rights
+        try:
+            inode = os.stat(self.folder.rights).st_ino
+        except OSError:
+            return False
+        return rights is None or inode != rights.inode
+
     def _open_rights(self) -> None:
+        """Serve by what is installed; if it is damaged, the next look into the box mends it."""
         desk = self._desk
         try:
             rights = Rights(self.folder.rights)
+            rights.check_pages()
         except RightsError as error:
             self._problem = self._problem or str(error)
+            forget_installed(self.folder)
             return
         if desk.rights is not None:
             desk.rights.close()

@@ -112,6 +112,20 @@ def look(desk: Desk, presentation: Presentation, request: Request) -> Verdict:
     return verdict
 
 
+def refuse_without_ledger(desk: Desk, presentation: Presentation) -> Refused:
+    """Nobody can be told what is owed before a ledger is installed: refused, and recorded.
+
+    Raises:
+        NotSavedError: the disk refused the record of the refusal.
+        JournalDamagedError: the journal is damaged; service stops.
+    """
+    refusal = Refusal(Reason.NO_LEDGER, None, 0, 0, 0, presentation.presented)
+    floors = desk.journal.floors()
+    with desk.journal.act() as act:
+        _append(desk, act, judge_time(desk.clock.read(), floors, act.head.moment), refusal)
+    return Refused(Reason.NO_LEDGER)
+
+
 @contextmanager
 def _turn(desk: Desk, presentation: Presentation, request: Request) -> Iterator[Turn]:
     """Hear the presentation, then open the one transaction in which it is judged and recorded."""
@@ -219,14 +233,17 @@ def _record_refusal(turn: Turn, verdict: Verdict) -> None:
 
 
 def _record(turn: Turn, content: Content) -> tuple[Entry, bytes]:
+    return _append(turn.desk, turn.act, turn.moment, content)
+
+
+def _append(desk: Desk, act: Act, moment: Moment, content: Content) -> tuple[Entry, bytes]:
     """Append an entry. The redemption before it is over now: its goods were handed over."""
-    desk, act = turn.desk, turn.act
     given = act.awaiting_handover(desk.handover_since)
     before = () if given is None else (Handover(given),)
     return act.append(
         *before,
         content,
-        moment=turn.moment,
+        moment=moment,
         ledger=desk.rights.versions.ledger if desk.rights else 0,
         officer=desk.officer,
         signer=desk.signer,

@@ -46,10 +46,14 @@ def everything(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def tamper(path: Path, sql: str, *values: object) -> None:
-    """Change what the triggers guard, as a failing disk or a hand could."""
+    """Change what the triggers guard, as a failing disk or a hand could; they stand again after."""
     with closing(sqlite3.connect(path)) as db:
-        names = [n for (n,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
-        for name in names:
+        guards = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in guards:
             db.execute(f"DROP TRIGGER {name}")
         db.execute(sql, values)
+        tables = {n for (n,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        for _, guard in guards:
+            if guard.split(" ON ")[1].split()[0] in tables:
+                db.execute(guard)
         db.commit()

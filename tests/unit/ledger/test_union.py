@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.element import Element, RedemptionId, Right
+from ledger.element import Element, RedemptionId, Right, write_usage
 from ledger.entry import Void
 from ledger.journal import Journal
 from tests.unit.ledger import journals
@@ -26,7 +26,7 @@ def journal(tmp_path: Path) -> Journal:
 def take(journal: Journal, number: int, *elements: Element) -> int:
     """Join a usage segment."""
     with journal.act() as act:
-        return act.known.take_segment("629901", number, elements)
+        return act.known.take_segment(write_usage("629901", number, elements))
 
 
 def total(journal: Journal, right: Right = RIGHT) -> int:

@@ -43,7 +43,7 @@ class Asked(BaseModel):
 
 
 class Scan(Asked):
-    """A text, as a scanner typed it; ``meant`` when a person shows the card once more on purpose."""
+    """A text, as a scanner typed it; ``meant`` if a person shows it once more on purpose."""
 
     text: Annotated[str, Field(max_length=32_000)]
     programme: Annotated[str, Field(max_length=64)]

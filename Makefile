@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
-FAST := not slow and not browser and not crash and not bench and not static
+FAST := not slow and not integration and not browser and not crash and not bench and not static
 
 ifneq ($(VENV),.venv)
 export PYTHONPATH := $(CURDIR)

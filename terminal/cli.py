@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich.console import Console
 
 from card_codec.errors import CardCodecError
 from card_codec.readers.scan import scan_picture
@@ -149,17 +150,14 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Two counters, a province and twelve cards on one page of this machine."""
-
-    def say(line: str) -> None:
-        typer.echo(line, err=True)
-
+    with Console(stderr=True).status("") as status:  # shows on a terminal only, and leaves no line
+        report = prepare(folder, seed=seed, say=status.update)
     if prepare_only:
-        report = prepare(folder, seed=seed, say=say)
         typer.echo(json.dumps(report) if as_json else f"made {folder}")
         return
     from terminal.demo.run import run_demo  # a web server is not needed to redeem
 
-    run_demo(folder, seed=seed, say=say, say_where=typer.echo)
+    run_demo(folder, report, say=typer.echo)
 
 
 def _open(config: Path, *, serving: bool = False) -> Counter:

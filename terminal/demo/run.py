@@ -1,4 +1,4 @@
-"""``betang-terminal demo``: prepare, start everything, show the page, and stop everything again."""
+"""``betang-terminal demo``: start what was prepared, show the page, and stop everything again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from terminal.demo.app import create_app
-from terminal.demo.prepare import AWAY_HOUSEHOLDS, Say, prepare
+from terminal.demo.prepare import AWAY_HOUSEHOLDS, Report, Say
 from terminal.demo.stage import Stage
 
 HOST = "127.0.0.1"
@@ -18,19 +18,17 @@ PORT_FIRST = 8620
 PORTS = 20
 
 
-def run_demo(folder: Path, *, seed: int, say: Say, say_where: Say) -> None:
+def run_demo(folder: Path, report: Report, *, say: Say) -> None:
     """Serve the demo until Ctrl-C or SIGTERM; every process started here is stopped again.
 
     Args:
         folder: where everything of the demo is kept.
-        seed: fixes people, rights and choices of a new folder; an old one keeps its own.
-        say: takes one line of progress.
-        say_where: takes the closing lines: the URL, the folder, how to stop.
+        report: what was prepared there.
+        say: takes one line at a time: the URL, the folder, how to stop.
 
     Raises:
         DemoError: a program could not be driven.
     """
-    report = prepare(folder, seed=seed, say=say)
     listening = _listen()
     url = f"http://{HOST}:{listening.getsockname()[1]}"
     stage = Stage(folder.resolve(), report, embed=url)
@@ -38,9 +36,9 @@ def run_demo(folder: Path, *, seed: int, say: Say, say_where: Say) -> None:
     try:
         kept = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
         app = create_app(stage, drawer=kept["drawer"], homes=kept["homes"], away=AWAY_HOUSEHOLDS)
-        say_where(f"Open   {url}")
-        say_where(f"Data   {folder}  (delete it to begin anew)")
-        say_where("Stop   Ctrl-C")
+        say(f"Open   {url}")
+        say(f"Data   {folder}  (delete it to begin anew)")
+        say("Stop   Ctrl-C")
         # uvicorn ends well on a signal and then raises it once more: here, that is the end wanted.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)

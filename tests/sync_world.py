@@ -14,9 +14,10 @@ from tuf.api.metadata import Targets
 from card_codec.keys import PrivateKey
 from ledger.access import Access, Door, token_hash, write_access
 from ledger.clock import SystemClock
+from ledger.element import Right
 from ledger.entry import Basis, Content, Presented, Redemption, sign_head
 from ledger.folder import TerminalFolder, open_folder
-from ledger.install import now_here
+from ledger.install import Installed, now_here, take_in_box
 from ledger.journal import open_journal
 from ledger.repository import Repository, tuf_signer
 from ledger.rights_file import MemberRight
@@ -179,3 +180,29 @@ def batch_of(
         signature = sign_head(entries[-1].leaf, signer)
     bodies = tuple(entry.data for entry in entries)
     return write_batch(Batch("khb-batch-1", me.terminal, me.epoch, start, bodies, signature))
+
+
+def install(world: SyncWorld, folder: TerminalFolder) -> Installed:
+    """What the terminal's next act does with the in-box."""
+    journal = open_journal(folder.journal)
+    try:
+        return take_in_box(folder, journal, world.clock.read())
+    finally:
+        journal.close()
+
+
+def taken(folder: TerminalFolder, household: bytes) -> int:
+    journal = open_journal(folder.journal, reading=True)
+    try:
+        return journal.known().taken(Right(household, 0, 1, 1)).total
+    finally:
+        journal.close()
+
+
+def acknowledged(folder: TerminalFolder) -> int:
+    journal = open_journal(folder.journal, reading=True)
+    try:
+        said = journal.acknowledged()
+        return said.seq if said else 0
+    finally:
+        journal.close()

@@ -14,9 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ledger.element import Right
 from ledger.folder import TerminalFolder
-from tests.sync_world import SyncWorld, small_world
-from tests.world import World
+from ledger.journal import open_journal
+from tests.sync_world import SyncWorld, install, small_world
 
 pytestmark = pytest.mark.integration
 
@@ -226,12 +227,8 @@ def test_province_killed_again_and_again_loses_and_doubles_nothing(
 
 def bring_all(world: SyncWorld) -> None:
     """The other counter knows every redemption exactly once."""
-    from ledger.element import Right
-    from ledger.install import take_in_box
-    from ledger.journal import open_journal
-
-    journal = open_journal(world.two.journal)
-    assert take_in_box(world.two, journal, world.clock.read()).problem is None
+    assert install(world, world.two).problem is None
+    journal = open_journal(world.two.journal, reading=True)
     known = journal.known()
     total = sum(
         known.taken(Right(household, 0, programme, 1)).total
@@ -254,4 +251,3 @@ def test_watching_reports_trouble_and_goes_on_until_told_to_stop(
         watching.send_signal(signal.SIGTERM)
         assert watching.wait(20) == 0
         watching.stdout.close()
-    assert isinstance(world, World)

@@ -6,7 +6,7 @@ import pytest
 from tuf.api.metadata import Targets, Timestamp
 
 from card_codec.status import StatusList
-from ledger.element import read_usage
+from ledger.element import Right, read_usage
 from ledger.entry import Opened
 from ledger.install import take_in_box
 from ledger.journal import open_journal
@@ -143,8 +143,6 @@ def test_element_that_rides_twice_is_one_to_a_terminal(
     journal = open_journal(world.two.journal)
     known = journal.known()
     assert known.next_segment(KEC_1) == 3
-    from ledger.element import Right
-
     assert known.taken(Right(world.homes_1[0], 0, 1, 1)).total == 1
     journal.close()
 

@@ -16,7 +16,7 @@ from ledger.policy import DAY
 from ledger.repository import tuf_key, tuf_signer
 from ledger.rights import Rights
 from sync_agent.errors import ProvinceError
-from tests.sync_world import SyncWorld
+from tests.sync_world import SyncWorld, batch_of
 from tests.world import KEC_1
 
 
@@ -64,8 +64,6 @@ def test_release_is_published_for_terminals_to_install(world: SyncWorld) -> None
 
 def test_same_release_again_changes_no_right_and_keeps_usage(world: SyncWorld) -> None:
     world.take(world.one, world.homes_1[0])
-    from tests.sync_world import batch_of
-
     world.province.take(batch_of(world.one), road="http")
     usage = world.province_folder.repository.load("usage", Targets).targets
     version = world.province.release(world.release_folder)

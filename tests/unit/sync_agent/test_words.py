@@ -8,7 +8,7 @@ import pytest
 from sync_agent.province.cases import Why
 from sync_agent.province.words import LANGUAGES, catalogue, words
 
-FILE_ENDINGS = (".css", ".js", ".html")
+FILE_ENDINGS = (".css", ".js", ".html", ".po")
 PLACE = re.compile(r"\{(\w+)\}")
 
 

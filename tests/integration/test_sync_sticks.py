@@ -1,0 +1,188 @@
+"""From journal to province and back by hand: sticks that are pulled early, damaged or hostile."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync_agent.errors import NotOursError, StickError
+from sync_agent.province.sticks import StickReport, once_with
+from sync_agent.stick import Stick
+from tests.sync_world import SyncWorld, acknowledged, batch_of, install, small_world, sync, taken
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[SyncWorld]:
+    made = small_world(tmp_path)
+    yield made
+    made.province.close()
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    path = tmp_path / "stick"
+    path.mkdir()
+    return path
+
+
+def carry(world: SyncWorld, stick: Path) -> StickReport:
+    """The stick is at the province once."""
+    return once_with(world.province, Stick(stick))
+
+
+def test_stick_goes_in_once_and_does_both(world: SyncWorld, stick: Path) -> None:
+    household = world.homes_1[0]
+    carry(world, stick)
+    world.take(world.one, household)
+    first = sync(world.one, stick)
+    assert (first.uploaded, first.accepted, first.acknowledgement) == (1, 0, None)
+    assert first.ledger_version == 1
+    report = carry(world, stick)
+    assert (report.batches, report.accepted, report.terminals, report.refused) == (1, 1, 2, ())
+    second = sync(world.one, stick)
+    assert (second.acknowledgement, second.usage_new) == ("T001-0001", 1)
+    sync(world.two, stick)
+    for folder in (world.one, world.two):
+        assert install(world, folder).problem is None
+        assert taken(folder, household) == 1
+    assert acknowledged(world.one) == 1
+
+
+def test_acknowledged_entries_are_not_laid_down_again(world: SyncWorld, stick: Path) -> None:
+    world.take(world.one, world.homes_1[0])
+    sync(world.one, stick)
+    carry(world, stick)
+    sync(world.one, stick)
+    install(world, world.one)
+    world.take(world.one, world.homes_1[1])
+    assert sync(world.one, stick).uploaded == 1
+    assert (stick / "from-terminals" / "1-1" / "2-2.batch").exists()
+
+
+def test_batch_that_covers_another_takes_its_place(world: SyncWorld, stick: Path) -> None:
+    for count in (1, 2, 3):
+        world.take(world.one, world.homes_1[count - 1])
+        assert sync(world.one, stick).uploaded == count
+    assert [p.name for p in (stick / "from-terminals" / "1-1").iterdir()] == ["1-3.batch"]
+
+
+def test_stick_carried_a_hundred_times_changes_nothing_more(world: SyncWorld, stick: Path) -> None:
+    world.take(world.one, world.homes_1[0])
+    sync(world.one, stick)
+    carry(world, stick)
+    version = world.province_folder.repository.versions("snapshot")
+    for _ in range(100):
+        assert carry(world, stick).accepted == 0
+    assert world.province_folder.repository.versions("snapshot") == version
+
+
+def test_stick_and_network_may_both_carry_the_same(world: SyncWorld, stick: Path) -> None:
+    world.take(world.one, world.homes_1[0])
+    sync(world.one, stick)
+    with world.serving() as at:
+        assert sync(world.one, at.url).accepted == 1
+    assert carry(world, stick).accepted == 0
+    assert len(world.province.redemptions()) == 1
+
+
+def test_empty_stick_brings_nothing_and_harms_nothing(world: SyncWorld, stick: Path) -> None:
+    report = sync(world.one, stick)
+    assert (report.uploaded, report.ledger_version, report.usage_new) == (0, None, 0)
+
+
+def test_hostile_stick_at_the_province_is_refused_file_by_file(
+    world: SyncWorld, stick: Path
+) -> None:
+    world.take(world.one, world.homes_1[0])
+    sync(world.one, stick)
+    own = stick / "from-terminals" / "1-1"
+    good = batch_of(world.one)
+    secret = world.province_folder.root / "keys" / "online.pem"
+    (own / "2-2.batch").symlink_to(secret)
+    os.mkfifo(own / "3-3.batch")
+    (own / "4-4.batch").write_bytes(b"\0" * 3_000_000)
+    (own / "5-5.batch").write_bytes(good[:-1])
+    (own / "6-6.batch").mkdir()
+    (own / "notes.txt").write_text("hello")
+    (stick / "from-terminals" / "9-1").mkdir()
+    (stick / "from-terminals" / "9-1" / "1-1.batch").write_bytes(good)
+    (stick / "from-terminals" / "../x".replace("/", "_")).mkdir()
+    report = carry(world, stick)
+    assert report.accepted == 1
+    assert {r.file.rpartition("/")[2]: r.error for r in report.refused} == {
+        "2-2.batch": "not_a_file",
+        "3-3.batch": "not_a_file",
+        "4-4.batch": "not_a_file",
+        "5-5.batch": "malformed",
+        "6-6.batch": "not_a_file",
+    }
+    assert report.terminals == 2
+
+
+def test_hostile_stick_at_a_terminal_changes_nothing(world: SyncWorld, stick: Path) -> None:
+    carry(world, stick)
+    own = stick / "to-terminals" / "1-1"
+    offer = (own / "offer.json").read_bytes()
+    hostile = [
+        b"",
+        b"{}",
+        offer[:-1],
+        offer.replace(b"metadata/timestamp.json", b"../keys/terminal.pem"),
+        offer.replace(b"metadata/", b"/metadata"),
+    ]
+    for data in hostile:
+        (own / "offer.json").write_bytes(data)
+        with pytest.raises(StickError):
+            sync(world.one, stick)
+    (own / "offer.json").unlink()
+    (own / "offer.json").symlink_to(world.one.signing_key)
+    with pytest.raises(StickError):
+        sync(world.one, stick)
+    assert not [p for p in world.one.in_box.rglob("*") if p.is_file()]
+
+
+def test_changed_file_on_a_stick_never_reaches_the_in_box(world: SyncWorld, stick: Path) -> None:
+    carry(world, stick)
+    for file in (stick / "to-terminals" / "files").iterdir():
+        file.write_bytes(bytes(reversed(file.read_bytes())))
+    with pytest.raises(NotOursError, match="never what was offered"):
+        sync(world.one, stick)
+    assert not [p for p in world.one.in_box.rglob("*") if p.is_file()]
+
+
+def test_missing_file_on_a_stick_is_told(world: SyncWorld, stick: Path) -> None:
+    carry(world, stick)
+    next((stick / "to-terminals" / "files").iterdir()).unlink()
+    with pytest.raises(StickError, match="does not hold it"):
+        sync(world.one, stick)
+    assert not (world.one.in_box / "metadata" / "timestamp.json").exists()
+
+
+def test_files_no_offer_names_any_more_leave_the_stick(world: SyncWorld, stick: Path) -> None:
+    carry(world, stick)
+    before = {p.name for p in (stick / "to-terminals" / "files").iterdir()}
+    world.province.block(world.homes_1[0], 1, "lost")
+    carry(world, stick)
+    after = {p.name for p in (stick / "to-terminals" / "files").iterdir()}
+    assert before - after
+    assert len(after) == len(before)
+
+
+def test_hostile_agent_that_writes_anything_into_the_in_box_changes_no_right(
+    world: SyncWorld, stick: Path
+) -> None:
+    carry(world, stick)
+    sync(world.one, stick)
+    assert install(world, world.one).ledger == 1
+    rights = world.one.rights.read_bytes()
+    for path in sorted(world.one.in_box.rglob("*")):
+        if path.is_file():
+            good = path.read_bytes()
+            for bad in (b"", good[:-1], good + b" ", bytes(reversed(good))):
+                path.write_bytes(bad)
+                install(world, world.one)
+                assert world.one.rights.read_bytes() == rights
+            path.write_bytes(good)

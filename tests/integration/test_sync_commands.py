@@ -19,7 +19,7 @@ from ledger.folder import TerminalFolder
 from ledger.journal import open_journal
 from tests.sync_world import SyncWorld, install, small_world
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 COMMAND = [sys.executable, "-c", "from sync_agent.cli import main; main()"]
 

@@ -19,7 +19,7 @@ from sync_agent.http_road import HttpRoad
 from sync_agent.messages import Batch, OfferItem, Taken
 from tests.sync_world import TOKEN, SyncWorld, acknowledged, install, small_world, sync, taken
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sync_agent.province.sticks import StickReport, once_with
 from sync_agent.stick import Stick
 from tests.sync_world import SyncWorld, acknowledged, batch_of, install, small_world, sync, taken
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture

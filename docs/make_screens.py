@@ -1,4 +1,5 @@
-"""Take a picture of every screen of the counter into ``docs/screens``: `make screens`.
+"""Take a picture of every screen of the counter into ``docs/screens``:
+``python docs/make_screens.py``.
 
 The screens come from the same small town that the browser tests use; the clock stands still, so a
 picture changes only when the page does.
@@ -24,7 +25,8 @@ from tests.served import serving
 SCREENS = Path(__file__).parent / "screens"
 SIZE = (1366, 768)
 SETTLED_MS = 400
-COLOURS = 64
+BYTES_MAX = 150_000
+COLOURS = 128
 
 
 def main() -> None:
@@ -60,9 +62,14 @@ def _take(chromium: Browser, name: str, walk: Callable[[Screen], object]) -> Non
 
 
 def _keep(name: str, page: Page) -> None:
-    """A screen has few colours, so few are kept."""
+    """As it is, if that is small; else with fewer colours."""
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(SCREENS / f"{name}.png", optimize=True)
+    out = io.BytesIO()
+    picture.save(out, "PNG", optimize=True)
+    if out.tell() > BYTES_MAX:
+        out = io.BytesIO()
+        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    (SCREENS / f"{name}.png").write_bytes(out.getvalue())
 
 
 def _ready(screen: Screen) -> None:

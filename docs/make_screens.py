@@ -1,5 +1,4 @@
-"""Take a picture of every screen of the counter into ``docs/screens``:
-``python docs/make_screens.py``.
+"""Take a picture of every screen of the counter: ``python docs/make_screens.py``.
 
 The screens come from the same small town that the browser tests use; the clock stands still, so a
 picture changes only when the page does.

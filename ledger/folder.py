@@ -130,7 +130,7 @@ def read_config(path: Path, kind: type[C]) -> C:
         return msgspec.convert(values, kind)
     except OSError as error:
         raise FolderError(f"cannot read {path}: {error.strerror}; check --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FolderError(f"{path} is not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise FolderError(f"{path}: {error}; compare with docs/configuration.md") from error

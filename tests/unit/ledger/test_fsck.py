@@ -254,6 +254,14 @@ def test_fsck_reads_while_the_counter_serves(journal: Journal) -> None:
     assert check(journal) == Checked(ENTRIES + 1, journal.head().leaf.hex(), ())
 
 
+def test_fsck_leaves_no_file_beside_a_journal_nobody_serves(journal: Journal) -> None:
+    """One that fsck made, perhaps as root, would keep the counter from opening its journal."""
+    journal.close()
+    before = sorted(os.listdir(journal.path.parent))
+    assert check(journal).ok
+    assert sorted(os.listdir(journal.path.parent)) == before
+
+
 def test_missing_file_is_an_error_and_makes_none(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="no journal at"):
         check_journal(tmp_path / "journal.db", terminal=1, epoch=1)

@@ -34,7 +34,8 @@ from ledger.in_box import BASE_URL, InBoxFetcher, list_brought, read_brought
 from ledger.journal import Journal
 from ledger.policy import Policy, read_policy
 from ledger.repository import Role, read_role, signed_time
-from ledger.rights import BaseToInstall, Rights, Versions, build_rights
+from ledger.rights import Rights
+from ledger.rights_build import BaseToInstall, Versions, build_rights
 from ledger.rights_file import (
     RightsBase,
     read_base,

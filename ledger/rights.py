@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,38 +15,13 @@ import msgspec
 
 from card_codec.errors import CardCodecError
 from card_codec.status import StatusList
-from card_codec.trust import TrustList, decode_trust_list, encode_trust_list
+from card_codec.trust import TrustList, decode_trust_list
 from ledger.element import Right
 from ledger.errors import RecordError, RightsError
-from ledger.policy import DAY, Policy, Programme, read_policy, write_policy
-from ledger.rights_file import HouseholdRow, MemberRight, RightsBase, state_root, status_index
-from ledger.roll import Roll, read_roll, trusted_key, write_roll
-
-SCHEMA = """
-CREATE TABLE part (name TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE base (
-    number INTEGER PRIMARY KEY, kecamatan TEXT UNIQUE NOT NULL, root BLOB NOT NULL,
-    count INTEGER NOT NULL, office_time INTEGER NOT NULL, status BLOB NOT NULL
-) STRICT;
-CREATE TABLE desa (number INTEGER PRIMARY KEY, code TEXT UNIQUE NOT NULL) STRICT;
-CREATE TABLE household (
-    id BLOB PRIMARY KEY, base INTEGER NOT NULL, ordinal INTEGER NOT NULL, desa INTEGER NOT NULL,
-    issue INTEGER NOT NULL, class INTEGER NOT NULL, flags INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE member_right (
-    household BLOB NOT NULL, programme INTEGER NOT NULL, member INTEGER NOT NULL,
-    quantity INTEGER NOT NULL, PRIMARY KEY (household, programme, member)
-) STRICT, WITHOUT ROWID;
-"""
-
-
-class Versions(msgspec.Struct, frozen=True):
-    """Which ledger is installed under which root, and how new its signed times are (Unix s)."""
-
-    ledger: int
-    timestamp_time: int
-    office_time: int
-    root: int = 0
+from ledger.policy import DAY, Policy, Programme, read_policy
+from ledger.rights_build import Versions, base_of, ordinal_of, unpack_row
+from ledger.rights_file import HouseholdRow, status_index
+from ledger.roll import Roll, read_roll, trusted_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +45,21 @@ class Household:
 
 
 @dataclass(frozen=True, slots=True)
-class BaseToInstall:
-    """A verified base with its verified status bits."""
+class _Base:
+    """What holds for every household of one rights file."""
 
-    base: RightsBase
-    status: StatusList
+    number: int
+    kecamatan: str
+    count: int
     office_time: int
+    desa_codes: tuple[str, ...]
+    status: StatusList
+
+    def set_indices(self) -> Iterator[int]:
+        """Indices of the status bits that are set; of an empty base none."""
+        for at, byte in enumerate(self.status.bits if self.count else b""):
+            if byte:
+                yield from (at * 8 + k for k in range(8) if byte >> k & 1)
 
 
 class Rights:
@@ -90,7 +74,7 @@ class Rights:
         if not path.is_file():
             raise RightsError("no ledger is installed yet; sync once or bring a USB stick")
         self.inode = os.stat(path).st_ino  # before it is opened: a newer one is then noticed
-        self._status: dict[int, StatusList] = {}
+        self._bases: dict[int, _Base] = {}
         self._db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None,
             check_same_thread=False,
@@ -101,7 +85,6 @@ class Rights:
             self.policy: Policy = read_policy(parts["policy"])
             self.roll: Roll = read_roll(parts["roll"])
             self.trust: TrustList = decode_trust_list(parts["trust"])
-            self._desa = dict(self._rows("SELECT number, code FROM desa"))
         except (KeyError, TypeError, msgspec.MsgspecError, RecordError, CardCodecError) as error:
             self._db.close()
             raise _damaged(error) from error
@@ -125,28 +108,16 @@ class Rights:
 
     def household(self, id: bytes) -> Household | None:
         """Find a household by its 8-byte id; None when it has no row here."""
-        rows = self._rows(
-            "SELECT h.ordinal, h.desa, h.issue, h.class, h.flags, b.number, b.kecamatan, b.count,"
-            " b.office_time FROM household h JOIN base b ON b.number = h.base WHERE h.id = ?",
-            id,
-        )
+        rows = self._rows("SELECT packed FROM household WHERE id = ?", id)
         if not rows:
             return None
-        ordinal, desa, issue, class_number, flags, base, kecamatan, count, office_time = rows[0]
-        members = self._rows(
-            "SELECT member, programme, quantity FROM member_right WHERE household = ?", id
-        )
-        listed = HouseholdRow(
-            id,
-            self._desa[desa],
-            issue,
-            class_number,
-            flags,
-            tuple(MemberRight(*m) for m in members),
-        )
-        status = self._status_of(base)
+        packed = rows[0][0]
+        base = self._base(base_of(packed))
+        listed, ordinal = unpack_row(id, packed, base.desa_codes)
         place = self._place_names.get(listed.desa, listed.desa)
-        return Household(listed, place, kecamatan, ordinal, count, office_time, status)
+        return Household(
+            listed, place, base.kecamatan, ordinal, base.count, base.office_time, base.status
+        )
 
     def quantity(self, household: Household, right: Right) -> int | None:
         """What the right holds in its window; None when the household has no such right."""
@@ -195,25 +166,46 @@ class Rights:
 
     def blocked_cards(self) -> frozenset[tuple[bytes, int]]:
         """Every card whose status bit is set, as household and issue number."""
-        found = set()
-        for base, count, data in self._rows("SELECT number, count, status FROM base"):
-            ids = self._rows("SELECT id FROM household WHERE base = ? ORDER BY ordinal", base)
-            if len(ids) != count:
-                raise _damaged("households are missing")
-            bits = StatusList.decode(data).bits if count else b""
-            for index in (at * 8 + k for at, byte in enumerate(bits) for k in _set_bits(byte)):
-                found.add((ids[index % count][0], index // count + 1))
+        bases = [self._base(number) for (number,) in self._rows("SELECT number FROM base")]
+        wanted: dict[tuple[int, int], list[int]] = {}
+        for base in bases:
+            for index in base.set_indices():
+                issue, ordinal = divmod(index, base.count)
+                wanted.setdefault((base.number, ordinal), []).append(issue + 1)
+        if not wanted:
+            return frozenset()
+        found: set[tuple[bytes, int]] = set()
+        seen = 0
+        for id, packed in self._rows("SELECT id, packed FROM household"):
+            seen += 1
+            number = base_of(packed)
+            found.update((id, issue) for issue in wanted.get((number, ordinal_of(packed)), ()))
+        if seen != sum(base.count for base in bases):
+            raise _damaged("households are missing")
         return frozenset(found)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    def _status_of(self, base: int) -> StatusList:
-        if base not in self._status:
-            [(data,)] = self._rows("SELECT status FROM base WHERE number = ?", base)
-            self._status[base] = StatusList.decode(data)
-        return self._status[base]
+    def _base(self, number: int) -> _Base:
+        if number not in self._bases:
+            rows = self._rows(
+                "SELECT kecamatan, count, office_time, desa, status FROM base WHERE number = ?",
+                number,
+            )
+            if not rows:
+                raise _damaged("a household stands in no rights file")
+            kecamatan, count, office_time, desa, status = rows[0]
+            self._bases[number] = _Base(
+                number,
+                kecamatan,
+                count,
+                office_time,
+                tuple(desa.split()),
+                StatusList.decode(status),
+            )
+        return self._bases[number]
 
     def _rows(self, sql: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
         try:
@@ -225,76 +217,3 @@ class Rights:
 def _damaged(what: object) -> RightsError:
     told = " ".join(str(what).split())
     return RightsError(f"the installed ledger is damaged ({told}); sync again")
-
-
-def _set_bits(byte: int) -> tuple[int, ...]:
-    return tuple(k for k in range(8) if byte >> k & 1) if byte else ()
-
-
-def build_rights(
-    path: Path,
-    *,
-    versions: Versions,
-    policy: Policy,
-    roll: Roll,
-    trust: TrustList,
-    bases: list[BaseToInstall],
-) -> None:
-    """Build ``rights.db`` beside the old one and switch atomically.
-
-    Raises:
-        RightsError: the disk refused; the old ledger stands.
-    """
-    building = path.with_name(".building-rights.db")
-    try:
-        building.unlink(missing_ok=True)
-        with closing(sqlite3.connect(building, isolation_level=None)) as db:
-            db.execute("PRAGMA journal_mode=OFF")
-            db.executescript("BEGIN;" + SCHEMA)
-            parts = {
-                "versions": msgspec.json.encode(versions),
-                "policy": write_policy(policy),
-                "roll": write_roll(roll),
-                "trust": encode_trust_list(trust),
-            }
-            db.executemany("INSERT INTO part VALUES (?, ?)", parts.items())
-            for number, to_install in enumerate(bases):
-                _insert_base(db, number, to_install)
-            db.execute("COMMIT")
-        _switch(building, path)
-    except (sqlite3.Error, OSError) as error:
-        building.unlink(missing_ok=True)
-        raise RightsError(f"could not install the ledger ({error}); the old one stands") from error
-
-
-def _insert_base(db: sqlite3.Connection, number: int, to_install: BaseToInstall) -> None:
-    base = to_install.base
-    db.execute(
-        "INSERT INTO base VALUES (?, ?, ?, ?, ?, ?)",
-        (number, base.kecamatan, state_root(base), base.count, to_install.office_time,
-         to_install.status.encode()),
-    )  # fmt: skip
-    db.executemany(
-        "INSERT OR IGNORE INTO desa (code) VALUES (?)", [(code,) for code in base.desa_codes]
-    )
-    desa = {code: n for n, code in db.execute("SELECT number, code FROM desa")}
-    persons: list[tuple[bytes, int, int, int]] = []
-    households = []
-    for ordinal, row in enumerate(base.rows()):
-        households.append(
-            (row.household, number, ordinal, desa[row.desa], row.issue, row.class_number, row.flags)
-        )
-        persons += [(row.household, m.programme, m.member, m.quantity) for m in row.members]
-    db.executemany("INSERT INTO household VALUES (?, ?, ?, ?, ?, ?, ?)", households)
-    db.executemany("INSERT INTO member_right VALUES (?, ?, ?, ?)", persons)
-
-
-def _switch(building: Path, path: Path) -> None:
-    for target in (building, building.parent):
-        handle = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if target == building:
-            os.replace(building, path)

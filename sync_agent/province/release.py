@@ -26,7 +26,8 @@ from ledger.in_box import read_brought
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import Policy, read_policy
 from ledger.repository import Repository, signed_time, tuf_key, tuf_signer
-from ledger.rights import BaseToInstall, Rights, Versions, build_rights
+from ledger.rights import Rights
+from ledger.rights_build import BaseToInstall, Versions, build_rights
 from ledger.rights_file import RightsBase, read_base
 from ledger.roll import Roll, read_roll
 from sync_agent.errors import ProvinceError

@@ -1,0 +1,158 @@
+"""Building ``rights.db`` from verified bytes, small enough for a million households.
+
+One row per household, its columns packed into 8 bytes and its persons' rights behind them; rows go
+in by rising id over all bases at once, so that pages are full and written one after the other.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import sqlite3
+import struct
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from card_codec.status import StatusList
+from card_codec.trust import TrustList, encode_trust_list
+from ledger.errors import RightsError
+from ledger.policy import Policy, write_policy
+from ledger.rights_file import HouseholdRow, MemberRight, RightsBase, state_root
+from ledger.roll import Roll, write_roll
+
+SCHEMA = """
+CREATE TABLE part (name TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE base (
+    number INTEGER PRIMARY KEY, kecamatan TEXT UNIQUE NOT NULL, root BLOB NOT NULL,
+    count INTEGER NOT NULL, office_time INTEGER NOT NULL, desa TEXT NOT NULL, status BLOB NOT NULL
+) STRICT;
+CREATE TABLE household (id BLOB PRIMARY KEY, packed BLOB NOT NULL) STRICT, WITHOUT ROWID;
+"""
+_ROW = struct.Struct(">BHBBBBB")  # base, ordinal (16 low bits, 8 high bits), desa, issue, class, …
+_MEMBER = struct.Struct(">BBI")
+BASES_MAX = 256
+CACHE_KIB = 16 * 1024
+
+
+class Versions(msgspec.Struct, frozen=True):
+    """Which ledger is installed under which root, and how new its signed times are (Unix s)."""
+
+    ledger: int
+    timestamp_time: int
+    office_time: int
+    root: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BaseToInstall:
+    """A verified base with its verified status bits."""
+
+    base: RightsBase
+    status: StatusList
+    office_time: int
+
+
+def build_rights(
+    path: Path,
+    *,
+    versions: Versions,
+    policy: Policy,
+    roll: Roll,
+    trust: TrustList,
+    bases: list[BaseToInstall],
+) -> None:
+    """Build ``rights.db`` beside the old one and switch atomically.
+
+    Raises:
+        RightsError: the disk refused; the old ledger stands.
+    """
+    if len(bases) > BASES_MAX:
+        raise RightsError(f"a terminal holds at most {BASES_MAX} kecamatan, not {len(bases)}")
+    building = path.with_name(".building-rights.db")
+    try:
+        building.unlink(missing_ok=True)
+        with closing(sqlite3.connect(building, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode=OFF")
+            db.execute("PRAGMA synchronous=OFF")  # _switch syncs the finished file
+            db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+            db.executescript("BEGIN;" + SCHEMA)
+            parts = {
+                "versions": msgspec.json.encode(versions),
+                "policy": write_policy(policy),
+                "roll": write_roll(roll),
+                "trust": encode_trust_list(trust),
+            }
+            db.executemany("INSERT INTO part VALUES (?, ?)", parts.items())
+            db.executemany("INSERT INTO base VALUES (?, ?, ?, ?, ?, ?, ?)", _bases(bases))
+            rows = heapq.merge(*(_rows(n, b.base) for n, b in enumerate(bases)))
+            db.executemany("INSERT INTO household VALUES (?, ?)", rows)
+            db.execute("COMMIT")
+        _switch(building, path)
+    except (sqlite3.Error, OSError) as error:
+        building.unlink(missing_ok=True)
+        raise RightsError(f"could not install the ledger ({error}); the old one stands") from error
+
+
+def unpack_row(id: bytes, packed: bytes, desa_codes: tuple[str, ...]) -> tuple[HouseholdRow, int]:
+    """A household's row and its ordinal in its base, from the packed form.
+
+    Raises:
+        RightsError: the row is not one of ours.
+    """
+    try:
+        _, low, high, desa, issue, class_number, flags = _ROW.unpack_from(packed)
+        members = tuple(MemberRight(*m) for m in _MEMBER.iter_unpack(packed[_ROW.size :]))
+        row = HouseholdRow(id, desa_codes[desa], issue, class_number, flags, members)
+    except (struct.error, IndexError) as error:
+        raise RightsError(f"the installed ledger is damaged ({error}); sync again") from error
+    return row, high << 16 | low
+
+
+def base_of(packed: bytes) -> int:
+    """Number of the base a packed row stands in."""
+    return packed[0]
+
+
+def ordinal_of(packed: bytes) -> int:
+    """Ordinal of a packed row in its base."""
+    return packed[3] << 16 | packed[1] << 8 | packed[2]
+
+
+def _bases(bases: list[BaseToInstall]) -> Iterator[tuple[object, ...]]:
+    for number, one in enumerate(bases):
+        base, desa = one.base, " ".join(one.base.desa_codes)
+        yield (number, base.kecamatan, state_root(base), base.count, one.office_time, desa,
+               one.status.encode())  # fmt: skip
+
+
+def _rows(number: int, base: RightsBase) -> Iterator[tuple[bytes, bytes]]:
+    """(id, packed) of every household of a base, by rising id."""
+    households, columns = (
+        base.households,
+        zip(base.desa, base.issues, base.classes, base.flags, base.member_counts, strict=True),
+    )
+    pack, at = _ROW.pack, 0
+    for ordinal, (desa, issue, class_number, flags, persons) in enumerate(columns):
+        packed = pack(number, ordinal & 0xFFFF, ordinal >> 16, desa, issue, class_number, flags)
+        if persons:
+            packed += b"".join(
+                bytes((base.members[j], base.programmes[j])) + base.quantities[j * 4 : j * 4 + 4]
+                for j in range(at, at + persons)
+            )
+            at += persons
+        yield households[ordinal * 8 : ordinal * 8 + 8], packed
+
+
+def _switch(building: Path, path: Path) -> None:
+    for target in (building, building.parent):
+        handle = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if target == building:
+            os.replace(building, path)

@@ -40,6 +40,10 @@ check: setup ## format, lint, types, import contracts and the fast tests; under 
 bench: setup ## the measured aims: a table, and bench/out/main.json
 	@$(BIN)/python -m bench.main
 
+.PHONY: bench-ledger
+bench-ledger: setup ## the signed ledger at the size of the province, and bench/out/ledger.json
+	@$(BIN)/python -m bench.ledger
+
 .PHONY: setup-test
 setup-test: setup ## what only the tests need: Chromium
 

@@ -18,10 +18,10 @@ from card_codec.status import StatusList
 from card_codec.trust import TrustList, decode_trust_list
 from ledger.element import Right
 from ledger.errors import RecordError, RightsError
-from ledger.policy import DAY, Policy, Programme, read_policy
+from ledger.policy import DAY, Policy, Programme
 from ledger.rights_build import Versions, base_of, ordinal_of, unpack_row
 from ledger.rights_file import HouseholdRow, status_index
-from ledger.roll import Roll, read_roll, trusted_key
+from ledger.roll import Roll, trusted_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Rights:
         try:
             parts = dict(self._rows("SELECT name, data FROM part"))
             self.versions = msgspec.json.decode(parts["versions"], type=Versions)
-            self.policy: Policy = read_policy(parts["policy"])
-            self.roll: Roll = read_roll(parts["roll"])
+            self.policy: Policy = msgspec.msgpack.decode(parts["policy"], type=Policy)
+            self.roll: Roll = msgspec.msgpack.decode(parts["roll"], type=Roll)
             self.trust: TrustList = decode_trust_list(parts["trust"])
         except (KeyError, TypeError, msgspec.MsgspecError, RecordError, CardCodecError) as error:
             self._db.close()
@@ -91,8 +91,7 @@ class Rights:
         except RightsError:
             self._db.close()
             raise
-        self._homes = {p.desa: p.home for p in self.policy.places}
-        self._place_names = {p.desa: p.name for p in self.policy.places}
+        self._places = {place.desa: place for place in self.policy.places}
         self._points = {t.ordinal: t.point for t in self.roll.terminals}
         self._home_exceptions = {(e.desa, e.programme): e.home for e in self.policy.home_exceptions}
 
@@ -114,7 +113,8 @@ class Rights:
         packed = rows[0][0]
         base = self._base(base_of(packed))
         listed, ordinal = unpack_row(id, packed, base.desa_codes)
-        place = self._place_names.get(listed.desa, listed.desa)
+        known = self._places.get(listed.desa)
+        place = known.name if known else listed.desa
         return Household(
             listed, place, base.kecamatan, ordinal, base.count, base.office_time, base.status
         )
@@ -147,7 +147,10 @@ class Rights:
         """Ordinal of the one home terminal for this household and programme."""
         desa = household.row.desa
         exception = self._home_exceptions.get((desa, programme.number))
-        return exception if exception is not None else self._homes.get(desa)
+        if exception is not None:
+            return exception
+        place = self._places.get(desa)
+        return place.home if place else None
 
     def point(self, terminal: int) -> str | None:
         """The service point of a terminal, by its ordinal."""

@@ -13,6 +13,7 @@ from ledger.element import Element, RedemptionId, Right, write_usage
 from ledger.entry import Basis, Content, Presented, Redemption, Void
 from ledger.fsck import check_journal
 from ledger.journal import Identity, Journal, create_journal, open_journal
+from tests.memory import MEMORY
 from tests.unit.ledger.samples import MOMENT
 
 KEYS = [PrivateKey.generate() for _ in range(2)]
@@ -29,7 +30,7 @@ class Journals(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="khb-journals-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="khb-journals-", dir=MEMORY))
         self.journals: list[Journal] = [
             create_journal(self.folder / f"{n}.db", Identity(n + 1, 1, KEYS[n].public))
             for n in range(2)

@@ -66,7 +66,7 @@ def check_journal(
         raise JournalError(f"no journal at {path}; check --config")
     try:
         # Without a WAL nobody serves and the file is all there is. Opened as one that may change,
-        # it would get a WAL of whoever runs fsck beside it, which the service could not write.
+        # it would get a WAL beside it, of whoever runs fsck, which the service could not write.
         served = Path(f"{path}-wal").exists()
         uri = f"{path.absolute().as_uri()}?mode=ro{'' if served else '&immutable=1'}"
         with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:

@@ -21,6 +21,7 @@ from terminal import redeem as main_path
 from terminal.counter import Counter, Presentation, Redeemed, Request
 from terminal.decision import Request as Asked
 from terminal.decision import Verdict
+from tests.memory import MEMORY
 from tests.world import KEC_2, NOW, FakeClock, World
 
 FAMILIES = ("mawar", "melati", "kamboja", "tanjung", "anggrek", "cempaka", "kenanga", "dahlia")
@@ -101,7 +102,7 @@ def make_point(folder: Path, *, away: int = 5) -> Point:
 
 @cache
 def _built(away: int) -> Point:
-    folder = Path(tempfile.mkdtemp(prefix="khb-point-"))
+    folder = Path(tempfile.mkdtemp(prefix="khb-point-", dir=MEMORY))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     world = World(folder)
     mine, other = world.terminal("Satu", away=away), world.terminal("Dua", home=KEC_2)

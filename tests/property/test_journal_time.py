@@ -19,6 +19,7 @@ from ledger.clock import WALL_TRUST, Floor, Floors, Moment, judge_time
 from ledger.entry import Handover
 from ledger.journal import Identity, create_journal
 from ledger.policy import DAY
+from tests.memory import MEMORY
 from tests.world import NOW, FakeClock
 
 KEY = PrivateKey.generate()
@@ -33,7 +34,7 @@ class Time(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="khb-time-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="khb-time-", dir=MEMORY))
         identity = Identity(1, 1, KEY.public)
         self.journal = create_journal(self.folder / "journal.db", identity)
         self.clock = FakeClock(NOW)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.memory import MEMORY
+
 HERE = Path(__file__).parent
 WITHOUT_NETWORK = (HERE / "ledger", HERE / "terminal", HERE / "card_codec")
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 
 
 @pytest.fixture
 def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty folder in memory, or pytest's own. What needs a disk is in tests/crash."""
-    if not os.access(MEMORY, os.W_OK):
+    if MEMORY is None:
         yield tmp_path_factory.mktemp("unit")
         return
     with tempfile.TemporaryDirectory(prefix="khb-", dir=MEMORY, ignore_cleanup_errors=True) as made:

@@ -108,7 +108,9 @@ def counting(seed: int = 0) -> Callable[[int], bytes]:
 
 
 def opened(
-    link: InProcessLink, held: MasterKeys | None = None, random: Callable[[int], bytes] | None = None
+    link: InProcessLink,
+    held: MasterKeys | None = None,
+    draw: Callable[[int], bytes] | None = None,
 ) -> Khb1Open:
     """From the tap to an open card."""
     profile = Khb1()
@@ -116,7 +118,7 @@ def opened(
     assert isinstance(found, PresentCard)
     content = profile.read_credential(link)
     chip = profile.open_for_redemption(
-        found, link, content, keys=held or keys(1), random=random or counting()
+        found, link, content, keys=held or keys(1), draw=draw or counting()
     )
     assert isinstance(chip, Khb1Open)
     return chip

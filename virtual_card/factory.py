@@ -72,9 +72,7 @@ def khb1(
     for record in making.opening:
         records.add(record)
         mac_file.counter += 1
-    credential = DataFile(
-        PLAIN, [Rights(FREE, 0, NOBODY, 0)], bytearray(making.credential_file)
-    )
+    credential = DataFile(PLAIN, [Rights(FREE, 0, NOBODY, 0)], bytearray(making.credential_file))
     application = Application(
         NAME,
         b"\x01\xf1",

@@ -36,7 +36,7 @@ from card_codec.chip.khb1_files import (
 )
 from card_codec.chip.profile import ChipState, Commit, KeyNotHeld, PresentCard
 from card_codec.chip.record import RECORD_BYTES, CardRecord, decode_record, encode_record
-from card_codec.chip.secure import Random, SecureChannel, authenticate
+from card_codec.chip.secure import Draw, SecureChannel, authenticate
 from card_codec.chip.tmac import READER_ID_BYTES, TMV_BYTES
 from card_codec.errors import CardCodecError
 
@@ -77,13 +77,13 @@ class Khb1:
         content: ChipContent,
         *,
         keys: KeySource,
-        random: Random,
+        draw: Draw,
     ) -> "Khb1Open | KeyNotHeld":
         """Prove the card with the newest of its keys that is held here; read what it remembers."""
         for name in content.key_names(card.uid):
             key = keys.card_key(name)
             if key is not None:
-                opened = Khb1Open(link, card, key, name.number, random)
+                opened = Khb1Open(link, card, key, name.number, draw)
                 opened.read_back()
                 return opened
         return KeyNotHeld(content.kecamatan, content.generation)
@@ -93,13 +93,13 @@ class Khb1Open:
     """A KHB-1 card that has shown its key; see `card_codec.chip.profile.OpenChip`."""
 
     def __init__(
-        self, link: CardLink, card: PresentCard, key: bytes, number: int, random: Random
+        self, link: CardLink, card: PresentCard, key: bytes, number: int, draw: Draw
     ) -> None:
         self.uid = card.uid
         self.key_number = number
         self._native = NativeChannel(link)
         self._key = key
-        self._random = random
+        self._draw = draw
         self._kept = RECORDS_KEPT_LIGHT if card.silicon is Silicon.LIGHT else RECORDS_KEPT
         self._state: ChipState | None = None
         self._channel = self._authenticated()
@@ -140,7 +140,7 @@ class Khb1Open:
         return self._state
 
     def _authenticated(self) -> SecureChannel:
-        channel = authenticate(self._native, self._key, self.key_number, self._random)
+        channel = authenticate(self._native, self._key, self.key_number, self._draw)
         uid = channel.exchange(commands.GET_CARD_UID)
         if uid != self.uid:
             raise ChipAuthenticationError("the chip has another UID than the card it says it is")

@@ -16,7 +16,7 @@ from card_codec.chip.diversify import KeySource
 from card_codec.chip.foreign import ForeignCard, name_foreign
 from card_codec.chip.khb1_files import ChipContent, Silicon
 from card_codec.chip.record import CardRecord
-from card_codec.chip.secure import Random
+from card_codec.chip.secure import Draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class CardProfile(Protocol):
         content: ChipContent,
         *,
         keys: KeySource,
-        random: Random,
+        draw: Draw,
     ) -> OpenChip | KeyNotHeld:
         """Prove the card, and read what it remembers.
 
@@ -155,7 +155,7 @@ class CardProfile(Protocol):
             link: the same link.
             content: as `read_credential` gave it.
             keys: of this terminal; a retired generation is not held.
-            random: gives random bytes.
+            draw: gives random bytes.
 
         Raises:
             ChipAuthenticationError: the card does not hold its key, or has another UID.

@@ -28,7 +28,7 @@ _MORE = 0xAF
 _NO_CAPABILITIES = 0x00
 _FIRST_ANSWER_BYTES = 32
 
-Random = Callable[[int], bytes]
+Draw = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class SecureChannel:
         if data:
             raise ChipIntegrityError("the chip answered more than the end of the session")
 
-    def authenticate_again(self, key: bytes, number: int, random: Random) -> None:
+    def authenticate_again(self, key: bytes, number: int, draw: Draw) -> None:
         """Change over to another key of the application; TI and counter go on.
 
         Raises:
@@ -143,7 +143,7 @@ class SecureChannel:
             ChipError: anything else that went wrong.
         """
         self._is_open = False
-        rnd_a, rnd_b, answer = _challenge(self._native, NON_FIRST, key, number, random)
+        rnd_a, rnd_b, answer = _challenge(self._native, NON_FIRST, key, number, draw)
         if not aes.same(aes.decrypt_cbc(key, answer), _turned(rnd_a)):
             raise _not_held(number)
         old = self._session
@@ -151,20 +151,20 @@ class SecureChannel:
         self._is_open = True
 
 
-def authenticate(native: NativeChannel, key: bytes, number: int, random: Random) -> SecureChannel:
+def authenticate(native: NativeChannel, key: bytes, number: int, draw: Draw) -> SecureChannel:
     """AuthenticateEV2First: both ends prove that they hold the key.
 
     Args:
         native: the chip, with its application selected.
         key: the chip's own key, 16 bytes, already diversified.
         number: which key of the application.
-        random: gives random bytes, 16 are asked for.
+        draw: gives random bytes, 16 are asked for.
 
     Raises:
         ChipAuthenticationError: the chip does not hold the key.
         ChipError: anything else that went wrong.
     """
-    rnd_a, rnd_b, answer = _challenge(native, FIRST, key, number, random)
+    rnd_a, rnd_b, answer = _challenge(native, FIRST, key, number, draw)
     return SecureChannel(native, finish_first(key, rnd_a=rnd_a, rnd_b=rnd_b, answer=answer))
 
 
@@ -200,7 +200,7 @@ def session_keys(key: bytes, rnd_a: bytes, rnd_b: bytes) -> SessionKeys:
 
 
 def _challenge(
-    native: NativeChannel, ins: int, key: bytes, number: int, random: Random
+    native: NativeChannel, ins: int, key: bytes, number: int, draw: Draw
 ) -> tuple[bytes, bytes, bytes]:
     """RndA, RndB and the chip's last answer, which is still to be checked."""
     begin = bytes([number, _NO_CAPABILITIES]) if ins == FIRST else bytes([number])
@@ -209,7 +209,7 @@ def _challenge(
         raise status_error(ins, sw)
     if len(enc_rnd_b) != aes.BLOCK_BYTES:
         raise ChipAuthenticationError("the chip's challenge has the wrong length")
-    rnd_a = random(aes.BLOCK_BYTES)
+    rnd_a = draw(aes.BLOCK_BYTES)
     ours, rnd_b = host_answer(key, rnd_a=rnd_a, enc_rnd_b=enc_rnd_b)
     answer, sw = native.frame(_MORE, ours)
     if sw == SW.AUTHENTICATION_ERROR:

@@ -33,7 +33,7 @@ test: setup setup-test ## install what the tests need and run all of them
 check: setup ## format, lint, types, import contracts and the fast tests; under a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "check: run make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy $(PACKAGES) tests docs $(wildcard bench)
+	@$(BIN)/mypy $(PACKAGES) virtual_card tests docs $(wildcard bench)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest -q -m "$(FAST)"
 

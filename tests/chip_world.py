@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from card_codec.chip.diversify import NO_KECAMATAN, KeyName, MasterKeys, card_key
@@ -21,7 +21,7 @@ from card_codec.credential import issue_credential
 from tests.unit.card_codec.samples import CARD, ISSUER
 from virtual_card.desfire import DesfireCard
 from virtual_card.factory import Making, khb1
-from virtual_card.link import InProcessLink
+from virtual_card.link import Fault, InProcessLink
 from virtual_card.memory import EV3, LIGHT
 
 UID = bytes.fromhex("04a1b2c3d4e580")
@@ -90,10 +90,10 @@ def keys(*generations: int) -> MasterKeys:
     return MasterKeys({(KECAMATAN, number): HOME[KECAMATAN, number] for number in generations})
 
 
-def link_to(card: DesfireCard, **faults: object) -> InProcessLink:
+def link_to(card: DesfireCard, faults: Mapping[int, Fault] | None = None) -> InProcessLink:
     """The card in a field anew."""
     card.power_off()
-    return InProcessLink(card, error=ChipLinkError, **faults)
+    return InProcessLink(card, error=ChipLinkError, faults=faults)
 
 
 def counting(seed: int = 0) -> Callable[[int], bytes]:

@@ -9,7 +9,13 @@ import pytest
 from tests.source_tree import PACKAGES, ROOT
 
 pytestmark = [pytest.mark.static, pytest.mark.slow]
-TYPED = [*PACKAGES, "tests", "docs", *(["bench"] if (ROOT / "bench").is_dir() else [])]
+TYPED = [
+    *PACKAGES,
+    "virtual_card",
+    "tests",
+    "docs",
+    *(["bench"] if (ROOT / "bench").is_dir() else []),
+]
 
 
 @pytest.mark.parametrize(

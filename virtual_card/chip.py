@@ -117,5 +117,5 @@ class Chip:
     def abort(self) -> None:
         """AbortTransaction's own work."""
         begun, self.transaction = self.transaction, Transaction()
-        if not begun.pending and self.habits.status_of_empty_abort != OK:
+        if not begun.pending and not begun.cleared and self.habits.status_of_empty_abort != OK:
             raise StatusRefusal(NO_CHANGES)

@@ -27,6 +27,7 @@ _COMMANDS: dict[int, Callable[[Chip, bytes], bytes]] = {
     file_commands.WRITE_DATA: file_commands.write_data,
     file_commands.READ_RECORDS: file_commands.read_records,
     file_commands.WRITE_RECORD: file_commands.write_record,
+    file_commands.CLEAR_RECORDS: file_commands.clear_records,
     file_commands.COMMIT_READER_ID: file_commands.commit_reader_id,
     file_commands.COMMIT: file_commands.commit,
     file_commands.ABORT: file_commands.abort,

@@ -17,7 +17,7 @@ from virtual_card.status import (
 from virtual_card.transaction import Transaction
 
 READ_DATA, WRITE_DATA = 0xAD, 0x8D
-READ_RECORDS, WRITE_RECORD = 0xAB, 0x8B
+READ_RECORDS, WRITE_RECORD, CLEAR_RECORDS = 0xAB, 0x8B, 0xEB
 COMMIT_READER_ID, COMMIT, ABORT = 0xC8, 0xC7, 0xA7
 GET_CARD_UID = 0x51
 
@@ -92,6 +92,19 @@ def write_record(chip: Chip, payload: bytes) -> bytes:
         raise StatusRefusal(LENGTH)
     chip.transaction.write(number, file, _u24(header, 1), data)
     chip.transaction.note(bytes([WRITE_RECORD]) + header, data)
+    return chip.sealed(b"", mode)
+
+
+def clear_records(chip: Chip, payload: bytes) -> bytes:
+    """All records gone with the next commit; needs the right to read and write."""
+    number = _number(payload)
+    file = chip.file(number)
+    mode = chip.mode_for(file, "read_write")
+    header, _ = _opened(chip, CLEAR_RECORDS, payload, 1, mode)
+    if not isinstance(file, CyclicFile):
+        raise StatusRefusal(PARAMETER)
+    chip.transaction.cleared.add(number)
+    chip.transaction.note(bytes([CLEAR_RECORDS]) + header)
     return chip.sealed(b"", mode)
 
 

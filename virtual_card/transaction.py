@@ -14,13 +14,9 @@ class Transaction:
     """Everything since the last commit, abort, select or error."""
 
     pending: dict[int, bytearray] = field(default_factory=dict)
+    cleared: set[int] = field(default_factory=set)
     input: bytearray = field(default_factory=bytearray)
     reader_id: bytes | None = None
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether there is anything to abort or commit."""
-        return bool(self.pending or self.input)
 
     def note(self, command: bytes, data: bytes = b"") -> None:
         """Add a command to the Transaction MAC input, in whole blocks."""
@@ -45,7 +41,7 @@ class Transaction:
     def commit(self, application: Application, uid: bytes) -> None:
         """All of it at once."""
         file = application.mac_file
-        if not self.pending and not (file and self.input):
+        if not self.pending and not self.cleared and not (file and self.input):
             raise StatusRefusal(NO_CHANGES)
         if file is not None:
             if file.rights[0].read_write != NOBODY and self.reader_id is None:
@@ -53,6 +49,10 @@ class Transaction:
             value = crypto.mac8(_keys(file, uid)[0], bytes(self.input))
             file.counter, file.value = file.counter + 1, value
             file.reader_id = self.reader_id or file.reader_id
+        for number in self.cleared:
+            emptied = application.files[number]
+            if isinstance(emptied, CyclicFile):
+                emptied.records = []
         for number, record in self.pending.items():
             target = application.files[number]
             if isinstance(target, CyclicFile):

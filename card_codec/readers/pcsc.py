@@ -61,7 +61,10 @@ class PcscCard:
         """Give the card and the reader back. Closing twice does nothing."""
         if self._is_open:
             self._is_open = False
-            self._scard.SCardDisconnect(self._handle, self._scard.SCARD_RESET_CARD)
+            # Left as it is: a reset of a card that was just pulled makes pcscd 1.9.9 take the
+            # reader for empty ahead of its own poll, and overlook the next card laid down. Whoever
+            # comes next selects the application anew, which ends the session.
+            self._scard.SCardDisconnect(self._handle, self._scard.SCARD_LEAVE_CARD)
         if self._context:
             context, self._context = self._context, 0
             self._scard.SCardReleaseContext(context)

@@ -3,16 +3,24 @@
 Exit codes: 0 done, 1 refused or a check failed, 2 wrong use. Nothing here hands anything over.
 """
 
-import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
+from card_codec import chip_commands
+from card_codec.command_line import (
+    REFUSED,
+    WRONG_USE,
+    Json,
+    print_json,
+    read_limited,
+    stop,
+    why,
+)
 from card_codec.credential import CardKind, VerifiedCredential, hear_text, read_unverified
 from card_codec.errors import CardCodecError
 from card_codec.qr.picture import png, svg
@@ -22,18 +30,17 @@ from card_codec.reason import rows
 from card_codec.trust import SIZE_BYTES_MAX as TRUST_BYTES_MAX
 from card_codec.trust import TrustList, decode_trust_list
 
-REFUSED = 1
-WRONG_USE = 2
-
 main = typer.Typer(
-    help="Scan, verify and draw cards.",
+    help="Scan, verify, draw and tap cards.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
 Text = Annotated[str, typer.Argument(help="The text of a card, KHB1…", show_default=False)]
+
+for command in (chip_commands.selftest, chip_commands.readers, chip_commands.read):
+    main.command()(command)
 
 
 @main.command()
@@ -46,15 +53,15 @@ def scan(
     for path in files:
         line: dict[str, Any] = {"path": str(path), "texts": []}
         try:
-            data = _read(path, scanning.FILE_BYTES_MAX)
+            data = read_limited(path, scanning.FILE_BYTES_MAX)
             line["texts"] = list(scanning.scan_picture(data))
         except OSError as exc:
-            line["error"] = f"{path} cannot be read: {_why(exc)}. Name a picture file."
+            line["error"] = f"{path} cannot be read: {why(exc)}. Name a picture file."
         except CardCodecError as exc:
             line["error"] = f"{path}: {exc.detail}. Give a PNG or JPEG picture of the card."
         failed = failed or "error" in line
         if as_json:
-            _print_json(line)
+            print_json(line)
         elif "error" in line:
             typer.echo(line["error"], err=True)
         else:
@@ -73,12 +80,12 @@ def verify(
     heard = hear_text(text, _read_trust(trust))
     if isinstance(heard, VerifiedCredential):
         if as_json:
-            _print_json({"ok": True, "reason": None})
+            print_json({"ok": True, "reason": None})
         else:
             typer.echo(f"Signed by a trusted issuer: {_describe(heard.credential.kind)}.")
         return
     if as_json:
-        _print_json({"ok": False, "reason": heard.reason})
+        print_json({"ok": False, "reason": heard.reason})
     else:
         typer.echo(f"Refused: {heard.reason} ({rows()[heard.reason].hb}).", err=True)
     raise typer.Exit(REFUSED)
@@ -94,13 +101,13 @@ def picture(
     draw: dict[str, Callable[..., bytes]] = {".png": png, ".svg": svg}
     kind = draw.get(out.suffix.lower())
     if kind is None:
-        _stop(f"{out} is neither a .png nor a .svg file; choose one of these endings.", WRONG_USE)
+        stop(f"{out} is neither a .png nor a .svg file; choose one of these endings.", WRONG_USE)
     try:
         _write(out, kind(text, module_px=module_px))
     except CardCodecError as exc:
-        _stop(f"The text cannot be drawn: {exc.detail}.", REFUSED)
+        stop(f"The text cannot be drawn: {exc.detail}.", REFUSED)
     except OSError as exc:
-        _stop(f"{out} cannot be written: {_why(exc)}. Choose another place.", WRONG_USE)
+        stop(f"{out} cannot be written: {why(exc)}. Choose another place.", WRONG_USE)
 
 
 @main.command()
@@ -110,7 +117,7 @@ def inspect(text: Text, as_json: Json = False) -> None:
         credential, kid = read_unverified(read_text(text))
     except CardCodecError as exc:
         if as_json:
-            _print_json({"verified": False, "error": exc.code, "detail": exc.detail})
+            print_json({"verified": False, "error": exc.code, "detail": exc.detail})
         else:
             typer.echo(f"This is no card's text: {exc.detail}.", err=True)
         raise typer.Exit(REFUSED) from exc
@@ -129,7 +136,7 @@ def inspect(text: Text, as_json: Json = False) -> None:
         "photo": credential.photo.hex() if credential.photo else None,
     }
     if as_json:
-        _print_json(claims)
+        print_json(claims)
         return
     typer.echo("NOT VERIFIED. The text claims:")
     for name, value in claims.items():
@@ -143,7 +150,7 @@ def reasons(as_json: Json = False) -> None:
     table = rows().values()
     if as_json:
         fields = ("code", "hb", "status_key", "sentence_key", "explain_key", "severity")
-        _print_json([{field: getattr(row, field) for field in fields} for row in table])
+        print_json([{field: getattr(row, field) for field in fields} for row in table])
         return
     for row in table:
         typer.echo(f"{row.hb}  {row.code:<24} {row.severity}")
@@ -154,7 +161,7 @@ def decoders(as_json: Json = False) -> None:
     """Say which parts of the scanning pipeline work here."""
     parts = scanning.available_decoders()
     if as_json:
-        _print_json([{"name": p.name, "available": p.available, "detail": p.detail} for p in parts])
+        print_json([{"name": p.name, "available": p.available, "detail": p.detail} for p in parts])
     else:
         for part in parts:
             typer.echo(f"{part.name}: {'works' if part.available else part.detail}")
@@ -164,11 +171,11 @@ def decoders(as_json: Json = False) -> None:
 
 def _read_trust(path: Path) -> TrustList:
     try:
-        return decode_trust_list(_read(path, TRUST_BYTES_MAX))
+        return decode_trust_list(read_limited(path, TRUST_BYTES_MAX))
     except OSError as exc:
-        _stop(f"The trust list {path} cannot be read: {_why(exc)}.", WRONG_USE)
+        stop(f"The trust list {path} cannot be read: {why(exc)}.", WRONG_USE)
     except CardCodecError as exc:
-        _stop(f"{path} is not a trust list: {exc.detail}. Name the right file.", WRONG_USE)
+        stop(f"{path} is not a trust list: {exc.detail}. Name the right file.", WRONG_USE)
 
 
 def _describe(kind: CardKind) -> str:
@@ -177,12 +184,6 @@ def _describe(kind: CardKind) -> str:
         CardKind.SAMPLE: "a SAMPLE card, not served anywhere",
         CardKind.TRAINING: "a TRAINING card, served in training mode only",
     }[kind]
-
-
-def _read(path: Path, size_max: int) -> bytes:
-    """The file, or one byte more than `size_max` of it, so that its reader refuses it."""
-    with path.open("rb") as file:
-        return file.read(size_max + 1)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -198,18 +199,3 @@ def _write(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
-
-
-def _why(exc: OSError) -> str:
-    return (exc.strerror or type(exc).__name__).lower()
-
-
-def _print_json(value: object) -> None:
-    json.dump(value, sys.stdout)
-    sys.stdout.write("\n")
-    sys.stdout.flush()
-
-
-def _stop(sentence: str, code: int) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(code)

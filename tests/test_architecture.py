@@ -51,6 +51,11 @@ BANS = (
         but=("card_codec.readers", "card_codec.cli"),
     ),
     Ban(
+        PACKAGES,
+        ("virtual_card", "tests", "bench"),
+        "what stands in for a card, and what tests us, is never part of what is shipped",
+    ),
+    Ban(
         ("ledger",),
         (*WEB, *NETWORK_CLIENTS),
         "the ledger verifies bytes that others bring; it speaks to nobody",

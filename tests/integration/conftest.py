@@ -1,4 +1,7 @@
-"""The prepared world is made once; each test gets a copy of its own."""
+"""The prepared world is made once; each test gets a copy of its own.
+
+What lies in a folder called ``inside`` is for a namespace of its own; see tests/namespace.py.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.prepared import Prepared, copy, prepare
+from tests.namespace import is_inside
+
+collect_ignore_glob = [] if is_inside() else ["*/inside"]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,73 @@
+"""All readers of a desk, whichever driver speaks to them."""
+
+from types import MappingProxyType
+from typing import Protocol, Self
+
+from card_codec.chip.apdu import CardLink
+from card_codec.readers import nfc, pcsc
+from card_codec.readers.errors import ReaderError
+from card_codec.readers.status import Driver, ReaderState, ReaderStatus, choose
+
+
+class OpenedCard(CardLink, Protocol):
+    """A card on a reader, for us alone until it is closed.
+
+    Attributes:
+        reader: name of the reader.
+        atr: what the reader says about the card; empty where it says nothing.
+    """
+
+    reader: str
+    atr: bytes
+
+    def __enter__(self) -> Self:
+        """Itself."""
+
+    def __exit__(self, *_: object) -> None:
+        """Closes it."""
+
+    def close(self) -> None:
+        """Give the reader back; always before the next card is awaited."""
+
+
+def list_readers() -> tuple[tuple[ReaderStatus, ...], MappingProxyType[Driver, ReaderState]]:
+    """All readers, and the drivers that cannot be asked, with the reason."""
+    statuses: list[ReaderStatus] = []
+    missing: dict[Driver, ReaderState] = {}
+    for driver, ask in ((Driver.PCSC, pcsc.list_readers), (Driver.NFC, nfc.list_readers)):
+        try:
+            statuses += ask()
+        except ReaderError as exc:
+            missing[driver] = exc.state
+    return tuple(statuses), MappingProxyType(missing)
+
+
+def open_card(name: str | None = None) -> OpenedCard:
+    """Open the card on a reader.
+
+    Args:
+        name: a reader's name, or a part of it that only one has, or a path of nfcpy
+            (``tty:USB0:pn532``); without it, the one reader with a card on it.
+
+    Raises:
+        ReaderError: there is no such reader, no card, or more than one.
+    """
+    if name is not None and name.startswith(nfc.PATH_STARTS):
+        return nfc.open_card(name)
+    statuses, missing = list_readers()
+    chosen = choose(statuses, name)
+    if isinstance(chosen, ReaderState):
+        if not statuses and Driver.PCSC in missing:
+            raise ReaderError(missing[Driver.PCSC], "PC/SC")
+        raise ReaderError(chosen, name or "")
+    if chosen.driver is Driver.PCSC:
+        return pcsc.open_card(chosen.name)
+    return nfc.open_card(chosen.name)
+
+
+def state_after_loss(card: OpenedCard) -> ReaderState:
+    """Why a card stopped answering; closes it, as it cannot be spoken to any more."""
+    card.close()
+    if isinstance(card, nfc.NfcCard):
+        return nfc.state_after_loss(card.reader)
+    return pcsc.state_after_loss(card.reader)

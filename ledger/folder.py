@@ -40,7 +40,7 @@ class TerminalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     officer: Annotated[str, msgspec.Meta(min_length=1, max_length=12)]
     home: Kecamatan
     province: Annotated[str, msgspec.Meta(pattern=r"^https?://")]
-    language: Annotated[str, msgspec.Meta(pattern=r"^(id|en)$")] = "id"
+    language: Annotated[str, msgspec.Meta(pattern=r"^(id|en)\Z")] = "id"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,264 @@
+"""Write the test vectors of the journal entry and the receipt.
+
+    python -m docs.spec.vectors.make_journal_vectors           writes the files
+    python -m docs.spec.vectors.make_journal_vectors --check   fails if they are not so
+
+Everything is put together here with a plain CBOR writer and plain Base32, not with the project's
+own, so that its writers are tested by them too.
+"""
+
+import base64
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from docs.spec.vectors.vector_parts import (
+    HOUSEHOLD,
+    HSM,
+    ISSUED,
+    STRANGER,
+    TERMINAL,
+    Case,
+    Key,
+    pack,
+    sign,
+    spki,
+    text,
+    trust_list,
+    trust_row,
+)
+
+HERE = Path(__file__).parent
+AT = ISSUED + 3_600
+MOMENT = [AT, AT, AT + 60, ISSUED, ISSUED + 60, 1_000, b"bootboot"]
+GENESIS = hashlib.sha256(b"KHB-GENESIS-v1\0" + b"\0\1" + b"\1" + spki(TERMINAL)).digest()
+OPENED = ["Balai Desa Petak Haruei"]
+GIVEN = [HOUSEHOLD, 1, 0, 1, 1, 2, 30_000, 1, 1]
+
+
+def leaf(body: bytes) -> bytes:
+    """The leaf hash that names an entry."""
+    return hashlib.sha256(b"\0KHB-JRN-v1\0" + body).digest()
+
+
+def entry(kind: int, content: list[Any], *, seq: int = 2, **change: Any) -> list[Any]:
+    """The ten items of an entry that follows the opening; `change` spoils one."""
+    prev = GENESIS if seq == 1 else leaf(FIRST)
+    fields = {
+        "form": 1, "terminal": 1, "epoch": 1, "seq": seq, "prev": prev, "kind": kind,
+        "moment": MOMENT, "ledger": 7, "officer": "RB", "content": content,
+    } | change  # fmt: skip
+    return list(fields.values())
+
+
+FIRST = pack([1, 1, 1, 1, GENESIS, 10, MOMENT, 7, "RB", OPENED])
+TAKEN = pack(entry(1, GIVEN))
+
+
+def head(body: bytes, key: Key = TERMINAL) -> bytes:
+    """The signature over an entry as head of its chain."""
+    return sign(key, b"KHB-HEAD-v1\0" + leaf(body))
+
+
+# The journal entry
+
+
+def entry_cases() -> Iterator[tuple[str, Case]]:
+    """Place and content of each vector of the journal entry."""
+    for name, description, items in (
+        ("opened", "The first entry of an epoch follows its genesis.", entry(10, OPENED, seq=1)),
+        ("redemption", "Two units for 15,000 rupiah each, at home.", entry(1, GIVEN)),
+        ("away", "One visit of person 3, away from home.",
+         entry(1, [HOUSEHOLD, 2, 3, 3, 1, 1, 0, 2, 2])),
+        ("void", "Takes entry 2 back.", entry(4, [2, "salah ketik", "WK"], seq=3)),
+        ("handover", "The goods of entry 2 went over the counter.", entry(5, [2], seq=3)),
+        ("refusal", "A blocked card.", entry(6, ["revoked", HOUSEHOLD, 1, 0, 1, 1])),
+        ("refusal-unheard", "Nobody's: the text was not a card.",
+         entry(6, ["malformed", None, 0, 0, 1, 2])),
+        ("bounds", "The largest of everything.",
+         entry(1, [HOUSEHOLD, 255, 255, 255, 255, 2**24 - 1, 2**53, 4, 3], seq=2**32 - 1,
+               terminal=65_535, epoch=255, moment=[*[2**40] * 6, b"bootboot"], ledger=2**32 - 1,
+               officer="ABCDEFGHIJKL")),
+    ):  # fmt: skip
+        body = pack(items)
+        yield (
+            f"journal-entry/valid/{name}",
+            {
+                "description": description,
+                "input": entry_input(body, head(body)),
+                "expected": {
+                    "terminal": items[1],
+                    "epoch": items[2],
+                    "number": items[3],
+                    "kind": items[5],
+                    "leaf": leaf(body).hex(),
+                    "element": element(items) if items[5] == 1 else None,
+                },
+            },
+        )
+    for name, description, body, signature in invalid_entries():
+        yield (
+            f"journal-entry/invalid/{name}",
+            {
+                "description": description,
+                "input": entry_input(body, signature or head(body)),
+                "expected_error": "bad_signature" if signature else "malformed",
+            },
+        )
+
+
+def entry_input(body: bytes, signature: bytes) -> Case:
+    """An entry, its head signature and the key that must have made it."""
+    return {"body": body.hex(), "signature": signature.hex(), "key": spki(TERMINAL).hex()}
+
+
+def element(items: list[Any]) -> Case:
+    """What a redemption adds to the union."""
+    household, _, member, programme, window, quantity, *_ = items[9]
+    return {
+        "leaf": leaf(pack(items))[:8].hex(),
+        "household": household.hex(),
+        "member": member,
+        "programme": programme,
+        "window": window,
+        "quantity": quantity,
+        "minute": items[6][1] // 60,
+    }
+
+
+def invalid_entries() -> Iterator[tuple[str, str, bytes, bytes | None]]:
+    """Name, description, body, and the signature where it is that which is wrong."""
+    for name, description, items in (
+        ("form-2", "A form this version does not know.", entry(1, GIVEN, form=2)),
+        ("terminal-0", "There is no terminal 0.", entry(1, GIVEN, terminal=0)),
+        ("epoch-256", "An epoch of more than 8 bits.", entry(1, GIVEN, epoch=256)),
+        ("number-true", "true is not 1.", entry(10, OPENED, prev=GENESIS, seq=True)),
+        ("prev-31", "A hash of 31 bytes.", entry(1, GIVEN, prev=bytes(31))),
+        ("prev-base64", "A hash as Base64 text.",
+         entry(1, GIVEN, prev=base64.b64encode(bytes(32)).decode())),
+        ("kind-0", "No kind.", entry(0, GIVEN)),
+        ("kind-2", "A kind that has no content yet.", entry(2, GIVEN)),
+        ("kind-16", "A kind that nobody knows.", entry(16, GIVEN)),
+        ("other-content", "A hand-over with a redemption's content.", entry(5, GIVEN)),
+        ("moment-of-six", "A moment without its boot.", entry(1, GIVEN, moment=MOMENT[:6])),
+        ("time-too-large", "A time past 2^40.", entry(1, GIVEN, moment=[2**40 + 1, *MOMENT[1:]])),
+        ("officer-of-13", "Thirteen characters.", entry(1, GIVEN, officer="A" * 13)),
+        ("eleven-items", "One item more.", [*entry(1, GIVEN), 0]),
+        ("nine-items", "One item less.", entry(1, GIVEN)[:9]),
+        ("content-longer", "One field more.", entry(1, [*GIVEN, 0])),
+        ("content-shorter", "One field less.", entry(1, GIVEN[:8])),
+        ("quantity-too-large", "More than 24 bits.", entry(1, [*GIVEN[:5], 2**24, *GIVEN[6:]])),
+        ("shown-by-nothing", "Presented by 0.", entry(1, [*GIVEN[:7], 0, 1])),
+        ("no-basis", "On a basis that nobody knows.", entry(1, [*GIVEN[:8], 4])),
+        ("household-of-7", "Seven bytes.", entry(1, [HOUSEHOLD[:7], *GIVEN[1:]])),
+        ("reason-empty", "A refusal without a reason.",
+         entry(6, ["", None, 0, 0, 1, 1])),
+        ("point-of-81", "A point of 81 characters.", entry(10, ["A" * 81])),
+    ):  # fmt: skip
+        yield name, description, pack(items), None
+    for name, description, body in (
+        ("empty", "No bytes at all.", b""),
+        ("cut-off", "The last byte is missing.", TAKEN[:-1]),
+        ("trailing-byte", "One byte follows.", TAKEN + b"\0"),
+        ("long-head", "A number not in its shortest form.", b"\x8a\x18\x01" + TAKEN[2:]),
+        ("indefinite", "An array of indefinite length.", b"\x9f" + TAKEN[1:] + b"\xff"),
+        ("too-long", "More than 1,024 bytes.", bytes(1_025)),
+        ("float", "A float for a number.", b"\x8a\xf9\x3c\x00" + TAKEN[2:]),
+    ):
+        yield name, description, body, None
+    yield "stranger", "Signed by another key.", TAKEN, head(TAKEN, STRANGER)
+    yield "head-of-another", "The signature of the entry before.", TAKEN, head(FIRST)
+    yield "bare-leaf", "Signed without its context.", TAKEN, sign(TERMINAL, leaf(TAKEN))
+    changed = TAKEN[:-3] + b"\x00" + TAKEN[-2:]
+    yield "changed-after-signing", "The sum paid was changed.", changed, head(TAKEN)
+
+
+# The receipt
+
+ES256 = pack(entry(1, GIVEN, terminal=2))
+TERMINALS = trust_list(
+    trust_row(TERMINAL, "terminal", "T001.1"), trust_row(HSM, "terminal", "T002.1")
+)
+
+
+def slip(body: bytes, key: Key = TERMINAL) -> str:
+    """The text of a slip over an entry."""
+    return text(body + head(body, key), "KHR1")
+
+
+def receipt_cases() -> Iterator[tuple[str, Case]]:
+    """Place and content of each vector of the receipt."""
+    printed = slip(TAKEN)
+    for name, description, shown, number in (
+        ("given", "As printed.", printed, "T001-0002"),
+        ("lower-case", "Typed in small letters, ends padded.", f" {printed.lower()}\r\n",
+         "T001-0002"),
+        ("es256", "Of a terminal whose key lies in a module.", slip(ES256, HSM), "T002-0002"),
+    ):  # fmt: skip
+        yield (
+            f"receipt/valid/{name}",
+            {
+                "description": description,
+                "input": {"text": shown, "trust": TERMINALS.hex()},
+                "expected": {"number": number, "household": HOUSEHOLD.hex(), "quantity": 2},
+            },
+        )
+    for name, description, shown, code in invalid_receipts(printed):
+        yield (
+            f"receipt/invalid/{name}",
+            {
+                "description": description,
+                "input": {"text": shown, "trust": TERMINALS.hex()},
+                "expected_error": code,
+            },
+        )
+
+
+def invalid_receipts(printed: str) -> Iterator[tuple[str, str, str, str]]:
+    """Name, description, text and error code."""
+    refusal = pack(entry(6, ["revoked", HOUSEHOLD, 1, 0, 1, 1]))
+    later, elsewhere = pack(entry(1, GIVEN, epoch=2)), pack(entry(1, GIVEN, terminal=3))
+    fewer = pack(entry(1, [*GIVEN[:5], 1, *GIVEN[6:]]))
+    yield "empty", "Nothing was typed.", "", "malformed"
+    yield "prefix-only", "Only the prefix.", "KHR1", "malformed"
+    yield "card", "A card's prefix.", "KHB1" + printed[4:], "malformed"
+    yield "cut-off", "The end was not read.", printed[:-2], "malformed"
+    yield "padded", "With the padding of RFC 4648.", printed + "=", "malformed"
+    yield "number", "Only the receipt number.", "T001-0002", "malformed"
+    yield "signature-only", "No entry before the signature.", text(bytes(64), "KHR1"), "malformed"
+    yield "refusal", "A refusal gave nothing.", slip(refusal), "malformed"
+    yield "opened", "An opening gave nothing.", slip(FIRST), "malformed"
+    yield "other-epoch", "Terminal 1 in epoch 2 is not listed.", slip(later), "unknown_issuer"
+    yield "other-terminal", "Terminal 3 is not listed.", slip(elsewhere), "unknown_issuer"
+    yield "stranger", "Signed by another key.", slip(TAKEN, STRANGER), "bad_signature"
+    yield "other-terminals-key", "Terminal 2's slip by key 1.", slip(ES256), "bad_signature"
+    signed = text(fewer + head(TAKEN), "KHR1")
+    yield "quantity-changed", "One unit where two were signed.", signed, "bad_signature"
+    bare = text(TAKEN + sign(TERMINAL, leaf(TAKEN)), "KHR1")
+    yield "bare-leaf", "Signed without the context of a head.", bare, "bad_signature"
+
+
+def main() -> int:
+    """Write or compare every file; 1 if one differs."""
+    wrong = []
+    for cases in (entry_cases, receipt_cases):
+        for place, case in cases():
+            path = HERE / f"{place}.json"
+            whole = json.dumps({"name": path.stem} | case, indent=2, ensure_ascii=True) + "\n"
+            if "--check" in sys.argv[1:]:
+                if not path.exists() or path.read_text(encoding="utf-8") != whole:
+                    wrong.append(place)
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(whole, encoding="utf-8")
+    for place in wrong:
+        told = f"{place}.json is not what make_journal_vectors.py writes; run it again"
+        print(told, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -105,9 +105,9 @@ def test_watch_sees_a_card_come_and_go() -> None:
 
 
 def test_card_is_opened_the_moment_it_is_laid_down() -> None:
-    """Ten times, and every time at once: the first tries may meet no card, or one without power."""
+    """Every time at once: the first tries may meet no card, or one without power."""
     card = Station().card()
-    for taken in range(10):
+    for taken in range(5):
         with laid(card), pcsc.open_card(FIRST) as link:
             chip = _opened(link)
             assert chip.commit_record(TAKEN, READER_ID).counter == taken + 2
@@ -128,7 +128,7 @@ def test_reader_that_is_not_there_has_a_state() -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.TORN_BEFORE, Fault.TORN_AFTER])
-@pytest.mark.parametrize("step", [0, 5, COMMIT - 2, COMMIT - 1, COMMIT])
+@pytest.mark.parametrize("step", [5, COMMIT - 1, COMMIT])
 def test_card_pulled_at_a_command_commits_once_or_not_at_all(step: int, fault: Fault) -> None:
     card = Station().card()
     with laid(card, faults={step: fault}), pcsc.open_card(FIRST) as link:
@@ -212,7 +212,7 @@ def test_old_handle_that_is_dropped_late_does_not_disturb_the_new_one() -> None:
     """What pyscard's own connection objects do when the garbage collector takes them."""
     card = Station().card()
     kept: list[pytest.ExceptionInfo[ChipLinkError]] = []
-    for _ in range(3):
+    for _ in range(2):
         with laid(card, faults={9: Fault.TORN_BEFORE}), pcsc.open_card(FIRST) as link:
             with pytest.raises(ChipLinkError) as caught:
                 _opened(link)
@@ -222,7 +222,7 @@ def test_old_handle_that_is_dropped_late_does_not_disturb_the_new_one() -> None:
             kept.clear()
             gc.collect()
             chip.commit_record(TAKEN, READER_ID)
-    assert card.mac_file.counter == 4
+    assert card.mac_file.counter == 3
 
 
 def test_service_that_stops_and_starts_again_is_lost_and_found(service: Service) -> None:

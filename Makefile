@@ -45,7 +45,7 @@ bench-ledger: setup ## the signed ledger at the size of the province, and bench/
 	@$(BIN)/python -m bench.ledger
 
 .PHONY: setup-test
-setup-test: setup ## what only the tests need: Chromium
+setup-test: setup ## what only the tests need: Chromium, pcscd and a virtual reader
 
 ##@ Change
 .PHONY: format

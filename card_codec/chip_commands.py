@@ -14,7 +14,7 @@ from card_codec.chip.diversify import MasterKeys
 from card_codec.chip.errors import ChipLinkError
 from card_codec.chip.foreign import ForeignCard
 from card_codec.chip.khb1 import Khb1
-from card_codec.chip.profile import ChipState, KeyNotHeld, PresentCard, identify
+from card_codec.chip.profile import ChipState, KeyNotHeld, identify
 from card_codec.chip.vectors import FILE_BYTES_MAX, check_file
 from card_codec.command_line import (
     REFUSED,
@@ -25,7 +25,7 @@ from card_codec.command_line import (
     stop,
     why,
 )
-from card_codec.credential import read_unverified
+from card_codec.credential import Credential, read_unverified
 from card_codec.errors import CardCodecError, malformed
 from card_codec.readers import desk
 from card_codec.readers.errors import ReaderError
@@ -122,7 +122,10 @@ def _told(link: desk.OpenedCard, held: MasterKeys) -> dict[str, Any]:
     if isinstance(card, ForeignCard):
         return {"foreign": card.kind, "name": card.name}
     content = profile.read_credential(link)
-    opened = profile.open_for_redemption(card, link, content, keys=held, draw=secrets.token_bytes)
+    claims, kid = read_unverified(content.credential)
+    opened = profile.open_for_redemption(
+        card, link, content, credential=claims, keys=held, draw=secrets.token_bytes
+    )
     state = None if isinstance(opened, KeyNotHeld) else opened.state
     return {
         "uid": card.uid.hex(),
@@ -130,13 +133,12 @@ def _told(link: desk.OpenedCard, held: MasterKeys) -> dict[str, Any]:
         "silicon": card.silicon.name.lower(),
         "kecamatan": content.kecamatan,
         "generation": content.generation,
-        "credential": _claims(card, content.credential),
+        "credential": _claims(claims, kid),
         **_remembered(state),
     }
 
 
-def _claims(card: PresentCard, credential: bytes) -> dict[str, Any]:
-    claims, kid = read_unverified(credential)
+def _claims(claims: Credential, kid: bytes) -> dict[str, Any]:
     return {
         "verified": False,
         "kid": kid.hex(),
@@ -144,7 +146,6 @@ def _claims(card: PresentCard, credential: bytes) -> dict[str, Any]:
         "issue": claims.issue,
         "kind": claims.kind.name.lower(),
         "expires_at": claims.expires_at,
-        "of_this_chip": claims.chip_uid == card.uid,
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from card_codec.chip.diversify import NO_KECAMATAN, KeyName, MasterKeys, card_key
+from card_codec.chip.apdu import CardLink
+from card_codec.chip.diversify import NO_KECAMATAN, KeyName, KeySource, MasterKeys, card_key
 from card_codec.chip.errors import ChipLinkError
 from card_codec.chip.khb1 import Khb1, Khb1Open
 from card_codec.chip.khb1_files import (
@@ -15,10 +16,10 @@ from card_codec.chip.khb1_files import (
     ChipContent,
     encode_content,
 )
-from card_codec.chip.profile import PresentCard, identify
+from card_codec.chip.profile import KeyNotHeld, PresentCard, identify
 from card_codec.chip.record import CardRecord, RecordKind, encode_record
-from card_codec.credential import issue_credential
-from tests.unit.card_codec.samples import CARD, ISSUER
+from card_codec.credential import VerifiedCredential, issue_credential, verify_credential
+from tests.unit.card_codec.samples import CARD, ISSUER, TRUST
 from virtual_card.desfire import DesfireCard
 from virtual_card.factory import Making, khb1
 from virtual_card.link import Fault, InProcessLink
@@ -108,17 +109,31 @@ def counting(seed: int = 0) -> Callable[[int], bytes]:
 
 
 def opened(
-    link: InProcessLink,
-    held: MasterKeys | None = None,
+    link: CardLink,
+    held: KeySource | None = None,
     draw: Callable[[int], bytes] | None = None,
 ) -> Khb1Open:
     """From the tap to an open card."""
+    chip = tried(link, held or keys(1), draw)
+    assert isinstance(chip, Khb1Open)
+    return chip
+
+
+def tried(
+    link: CardLink, held: KeySource, draw: Callable[[int], bytes] | None = None
+) -> Khb1Open | KeyNotHeld:
+    """From the tap to an open card, or to the key that is not held."""
     profile = Khb1()
     found = identify(link, [profile])
     assert isinstance(found, PresentCard)
     content = profile.read_credential(link)
-    chip = profile.open_for_redemption(
-        found, link, content, keys=held or keys(1), draw=draw or counting()
+    verified = verify_credential(content.credential, TRUST)
+    assert isinstance(verified, VerifiedCredential)
+    return profile.open_for_redemption(
+        found,
+        link,
+        content,
+        credential=verified.credential,
+        keys=held,
+        draw=draw or counting(),
     )
-    assert isinstance(chip, Khb1Open)
-    return chip

@@ -57,18 +57,19 @@ _PROBES = (
 )
 
 
-def name_foreign(link: CardLink, *, atr: bytes = b"") -> ForeignCard:
-    """What a card that no profile knows is called.
+def name_by_atr(atr: bytes) -> ForeignCard | None:
+    """A card that its reader knows for a plain memory; it takes no APDU at all."""
+    if _STORAGE_CARD in atr:
+        return ForeignCard(ForeignKind.MEMORY_CARD, "kartu memori (MIFARE Classic atau NTAG)")
+    return None
 
-    Args:
-        link: the card.
-        atr: of the reader, if it gave one.
+
+def name_foreign(link: CardLink) -> ForeignCard:
+    """What a card that no profile knows is called.
 
     Raises:
         ChipLinkError: the card stopped answering.
     """
-    if _STORAGE_CARD in atr:
-        return ForeignCard(ForeignKind.MEMORY_CARD, "kartu memori (MIFARE Classic atau NTAG)")
     for apdu, card in _PROBES:
         _, sw = link.transmit(apdu)
         if sw >> 8 in {_ISO_SUCCESS, _ISO_SUCCESS_WITH_DATA} or sw == SW.OK:

@@ -38,6 +38,7 @@ from card_codec.chip.profile import ChipState, Commit, KeyNotHeld, PresentCard
 from card_codec.chip.record import RECORD_BYTES, CardRecord, decode_record, encode_record
 from card_codec.chip.secure import Draw, SecureChannel, authenticate
 from card_codec.chip.tmac import READER_ID_BYTES, TMV_BYTES
+from card_codec.credential import Credential
 from card_codec.errors import CardCodecError
 
 _VERSION_BYTES = 28
@@ -76,10 +77,13 @@ class Khb1:
         link: CardLink,
         content: ChipContent,
         *,
+        credential: Credential,
         keys: KeySource,
         draw: Draw,
     ) -> "Khb1Open | KeyNotHeld":
         """Prove the card with the newest of its keys that is held here; read what it remembers."""
+        if credential.chip_uid != card.uid:
+            raise ChipAuthenticationError("the credential on the chip is that of another chip")
         for name in content.key_names(card.uid):
             key = keys.card_key(name)
             if key is not None:

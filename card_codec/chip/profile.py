@@ -13,10 +13,11 @@ from typing import Protocol
 
 from card_codec.chip.apdu import CardLink
 from card_codec.chip.diversify import KeySource
-from card_codec.chip.foreign import ForeignCard, name_foreign
+from card_codec.chip.foreign import ForeignCard, name_by_atr, name_foreign
 from card_codec.chip.khb1_files import ChipContent, Silicon
 from card_codec.chip.record import CardRecord
 from card_codec.chip.secure import Draw
+from card_codec.credential import Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +146,23 @@ class CardProfile(Protocol):
         link: CardLink,
         content: ChipContent,
         *,
+        credential: Credential,
         keys: KeySource,
         draw: Draw,
     ) -> OpenChip | KeyNotHeld:
         """Prove the card, and read what it remembers.
 
         Args:
-            card: as `recognise` found it; its UID must be that of the verified credential.
+            card: as `recognise` found it.
             link: the same link.
             content: as `read_credential` gave it.
+            credential: of that content, verified; it must name this chip.
             keys: of this terminal; a retired generation is not held.
             draw: gives random bytes.
 
         Raises:
-            ChipAuthenticationError: the card does not hold its key, or has another UID.
+            ChipAuthenticationError: the card does not hold its key, or its UID is not the one its
+                credential names.
             ChipError: it could not be read.
         """
 
@@ -177,8 +181,11 @@ def identify(
         ChipLinkError: the card stopped answering.
         ChipError: a card of ours did not answer as it should.
     """
+    foreign = name_by_atr(atr)
+    if foreign is not None:
+        return foreign
     for profile in profiles:
         card = profile.recognise(link)
         if card is not None:
             return card
-    return name_foreign(link, atr=atr)
+    return name_foreign(link)

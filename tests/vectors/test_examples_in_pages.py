@@ -4,10 +4,13 @@ import re
 from typing import Any
 
 from card_codec import canonical
+from card_codec.chip.record import encode_record
+from card_codec.chip.tmac import Transaction, transaction_input, transaction_value
 from card_codec.credential import VerifiedCredential, verify_credential
 from card_codec.qr.text import read_text
 from card_codec.status import StatusList
 from card_codec.trust import KeyUse, decode_trust_list, encode_trust_list
+from tests.chip_world import READER_ID, TAKEN, UID, tmac_key
 from tests.vectors.loading import VECTORS, cases
 
 
@@ -46,6 +49,20 @@ def test_qr_text_page() -> None:
     text = "".join(_blocks("qr-text")[0].split())
     assert len(text) == 204
     assert read_text(text) == bytes.fromhex(_blocks("credential")[0])
+
+
+def test_chip_profile_page() -> None:
+    record, written, value = _blocks("chip-profile")[0].split("\n\n")
+    page = (VECTORS.parent / "chip-profile.md").read_text(encoding="utf-8")
+    uid, key, reader_id = map(bytes.fromhex, re.findall(r"`([0-9a-f]{14,32})`", page)[:3])
+    assert encode_record(TAKEN) == bytes.fromhex(record)
+    lines = written.split()
+    done = Transaction(
+        uid, 2, reader_id, bytes.fromhex("".join(lines))[17:33], encode_record(TAKEN)
+    )
+    assert transaction_input(done) == bytes.fromhex("".join(lines))
+    assert transaction_value(key, done) == bytes.fromhex(value)
+    assert (uid, key, reader_id) == (UID, tmac_key(), READER_ID)
 
 
 def test_trust_list_page() -> None:

@@ -11,7 +11,7 @@ from card_codec.chip.profile import identify
 from card_codec.readers import nfc
 from card_codec.readers.errors import ReaderError
 from card_codec.readers.status import ReaderState
-from tests.chip_world import MARK, READER_ID, TAKEN, UID, Station, counting, keys
+from tests.chip_world import MARK, READER_ID, TAKEN, UID, Station, opened
 from virtual_card.desfire import DesfireCard
 from virtual_card.factory import blank
 from virtual_card.nfc_device import FrameFault, VirtualDevice, frontend
@@ -29,12 +29,7 @@ def _open(device: VirtualDevice) -> nfc.NfcCard:
 
 def _redeem(device: VirtualDevice) -> None:
     with _open(device) as link:
-        profile = Khb1()
-        found = identify(link, [profile])
-        assert not isinstance(found, ForeignCard)
-        content = profile.read_credential(link)
-        chip = profile.open_for_redemption(found, link, content, keys=keys(1), draw=counting())
-        chip.commit_record(TAKEN, READER_ID)  # type: ignore[union-attr]
+        opened(link).commit_record(TAKEN, READER_ID)
 
 
 def test_redemption_goes_through_nfcpy() -> None:
@@ -168,10 +163,5 @@ def test_blank_card_is_named_through_nfcpy() -> None:
 
 def _remembered(card: DesfireCard) -> tuple[list[Any], int]:
     with _open(VirtualDevice(card)) as link:
-        profile = Khb1()
-        found = identify(link, [profile])
-        assert not isinstance(found, ForeignCard)
-        content = profile.read_credential(link)
-        chip = profile.open_for_redemption(found, link, content, keys=keys(1), draw=counting())
-        state = chip.state  # type: ignore[union-attr]
+        state = opened(link).state
         return list(state.records), state.counter

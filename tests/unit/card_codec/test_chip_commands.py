@@ -128,7 +128,6 @@ def test_card_is_read_with_its_counter_and_records(lay: Lay, keys: Path) -> None
     assert run.exit_code == 0
     assert (told["uid"], told["profile"], told["silicon"]) == (UID.hex(), "KHB-1", "ev3")
     assert (told["kecamatan"], told["generation"]) == (KECAMATAN, 1)
-    assert told["credential"]["of_this_chip"] is True
     assert told["credential"]["verified"] is False
     assert told["counter"] == 2
     assert [record["kind"] for record in told["records"]] == ["personalised", "redemption"]

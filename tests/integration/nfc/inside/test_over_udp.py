@@ -5,24 +5,22 @@ import time
 import pytest
 
 from card_codec.chip.errors import ChipLinkError
-from card_codec.chip.khb1 import Khb1, Khb1Open
-from card_codec.chip.profile import PresentCard, identify
 from card_codec.readers import nfc
 from card_codec.readers.errors import ReaderError
-from tests.chip_world import READER_ID, TAKEN, Station, counting, keys
+from tests.chip_world import READER_ID, TAKEN, Station, opened
 from virtual_card.nfc_udp import PATH, OnUdp
 
 
 def test_redemption_over_udp() -> None:
     card = Station().card()
     with OnUdp(card), _awaited() as link:
-        assert _opened(link).commit_record(TAKEN, READER_ID).counter == 2
+        assert opened(link).commit_record(TAKEN, READER_ID).counter == 2
     assert card.mac_file.counter == 2
 
 
 def test_card_that_falls_silent_is_a_link_error_over_udp() -> None:
     with OnUdp(Station().card()) as card, _awaited() as link:
-        chip = _opened(link)
+        chip = opened(link)
         card.take()
         with pytest.raises(ChipLinkError):
             chip.read_back()
@@ -37,13 +35,3 @@ def _awaited() -> nfc.NfcCard:
         except ReaderError:
             if time.monotonic() > end:
                 raise
-
-
-def _opened(link: nfc.NfcCard) -> Khb1Open:
-    profile = Khb1()
-    found = identify(link, [profile])
-    assert isinstance(found, PresentCard)
-    content = profile.read_credential(link)
-    chip = profile.open_for_redemption(found, link, content, keys=keys(1), draw=counting())
-    assert isinstance(chip, Khb1Open)
-    return chip

@@ -44,6 +44,10 @@ bench: setup ## the measured aims: a table, and bench/out/main.json
 bench-ledger: setup ## the signed ledger at the size of the province, and bench/out/ledger.json
 	@$(BIN)/python -m bench.ledger
 
+.PHONY: bench-sync
+bench-sync: setup ## the road: bytes on the wire, and the province's intake; bench/out/sync.json
+	@$(BIN)/python -m bench.sync
+
 .PHONY: setup-test
 setup-test: setup ## what only the tests need: Chromium, pcscd and a virtual reader
 

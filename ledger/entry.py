@@ -180,11 +180,22 @@ def make_entry(
     items = msgspec.to_builtins(content, builtin_types=(bytes,))
     time = msgspec.to_builtins(moment, builtin_types=(bytes,))
     kind = int(KIND_OF[type(content)])
-    fields = [1, id.terminal, id.epoch, id.seq, prev, kind, time, ledger, officer, items]
+    return build_entry([1, id.terminal, id.epoch, id.seq, prev, kind, time, ledger, officer, items])
+
+
+def build_entry(fields: list[Any]) -> Entry:
+    """The entry that says these values: one that its readers will take, or none.
+
+    Args:
+        fields: the items of a body in their order, in plain types.
+
+    Raises:
+        RecordError: a number or a text is outside of what an entry can say.
+    """
     try:
         # Checked as its readers check it: a journal must never hold what they refuse.
         body = msgspec.convert(fields, Body)
-        msgspec.convert(items, type(content))
+        content = _content(body)
         data = canonical.encode(fields)
     except (msgspec.ValidationError, CardCodecError) as error:
         raise RecordError(f"no journal entry can say this: {error}") from error
@@ -200,13 +211,17 @@ def read_entry(data: bytes) -> Entry:
         RecordError: not a journal entry this version knows.
     """
     body = unpack(data, Body, size_max=ENTRY_SIZE_MAX, name="journal entry")
+    return Entry(body, _content(body), data, leaf_hash(data))
+
+
+def _content(body: Body) -> Content:
     try:
-        content = msgspec.convert(list(body.content), CONTENT[Kind(body.kind)])
+        content = msgspec.convert(body.content, CONTENT[Kind(body.kind)])
     except (msgspec.ValidationError, ValueError, KeyError) as error:
         raise RecordError(f"not a journal entry: {error}") from error
     if msgspec.to_builtins(content, builtin_types=(bytes,)) != list(body.content):
         raise RecordError("not a journal entry: its content has a second form")
-    return Entry(body, content, data, leaf_hash(data))
+    return content
 
 
 def leaf_hash(data: bytes) -> bytes:

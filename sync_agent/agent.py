@@ -18,12 +18,11 @@ from ledger.element import RedemptionId
 from ledger.folder import TerminalFolder, write_whole
 from ledger.in_box import list_brought
 from ledger.journal import Journal, open_journal
+from sync_agent.batch import BATCH_ENTRIES_MAX, Batch
 from sync_agent.bringing import bring, ledger_version
 from sync_agent.errors import BusyError, ForkError
 from sync_agent.messages import (
     ACKNOWLEDGEMENT_PATH,
-    BATCH_ENTRIES_MAX,
-    Batch,
     HeadAnswer,
     Taken,
     acknowledgement_path,
@@ -89,10 +88,9 @@ def _send_waiting(folder: TerminalFolder, road: Road) -> tuple[int, int]:
         sent = accepted = 0
         while (run := journal.signed_run(start, BATCH_ENTRIES_MAX))[0]:
             me = journal.identity
-            bodies = tuple(entry.data for entry in run[0])
-            batch = Batch("khb-batch-1", me.terminal, me.epoch, start, bodies, run[1])
+            batch = Batch(me.terminal, me.epoch, start, tuple(run[0]), run[1])
             taken = road.send(batch)
-            sent += len(bodies)
+            sent += len(batch.entries)
             if taken is not None:
                 accepted += taken.accepted
                 _keep_acknowledgement(folder.in_box, taken)

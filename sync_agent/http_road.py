@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import httpx
 
+from sync_agent.batch import Batch, write_batch
 from sync_agent.errors import (
     ForkError,
     MessageError,
@@ -28,7 +29,6 @@ from sync_agent.messages import (
     MARK,
     OFFER_SIZE_MAX,
     TAKEN_TYPE,
-    Batch,
     HeadAnswer,
     OfferItem,
     Problem,
@@ -36,7 +36,6 @@ from sync_agent.messages import (
     read_json,
     read_offer,
     read_taken,
-    write_batch,
 )
 
 CONNECT_SECONDS = 15

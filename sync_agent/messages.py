@@ -1,7 +1,7 @@
 """The messages between a terminal's road and the province: all that the two ends share.
 
-A batch is a record; an answer to it too. The head and the offer are JSON, because a person may
-want to read them on a stick. Formats: docs/spec/batch.md.
+A batch has a module of its own; the answer to it is a record. The head and the offer are JSON,
+because a person may want to read them on a stick. Formats: docs/spec/batch.md.
 """
 
 from __future__ import annotations
@@ -12,14 +12,10 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from ledger.acknowledgement import ACKNOWLEDGEMENT_SIZE_MAX
-from ledger.entry import ENTRY_SIZE_MAX
 from ledger.errors import RecordError
-from ledger.record import U8, U16, U32, Record, compress, inflate, pack, unpack
+from ledger.record import U8, U16, U32, Record, pack, unpack
 from sync_agent.errors import MessageError
 
-BATCH_ENTRIES_MAX = 500
-BATCH_SIZE_MAX = 2 * 1024 * 1024
-"""No upload is longer, in bytes on the wire; one that inflates beyond it is refused too."""
 ANSWER_SIZE_MAX = 8 * 1024
 OFFER_SIZE_MAX = 8 * 1024 * 1024
 OFFER_FILES_MAX = 20_000
@@ -40,28 +36,6 @@ TARGET_PATH = re.compile(rf"targets/(?:{_NAME}/){{0,4}}[0-9a-f]{{64}}\.{_NAME}\Z
 ACKNOWLEDGEMENT_PATH = re.compile(
     r"acknowledgements/([1-9][0-9]{0,4})-([1-9][0-9]{0,2})-([1-9][0-9]{0,9})\.cose\Z"
 )
-
-
-class Batch(Record, frozen=True):
-    """Entries ``start``, ``start`` + 1, … of one terminal and epoch, and the last one's signature.
-
-    The one signature covers all of them, and all before them, through the chain.
-    """
-
-    form: Literal["khb-batch-1"]
-    terminal: Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)]
-    epoch: Annotated[int, msgspec.Meta(ge=1, le=0xFF)]
-    start: Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)]
-    entries: Annotated[
-        tuple[Annotated[bytes, msgspec.Meta(min_length=1, max_length=ENTRY_SIZE_MAX)], ...],
-        msgspec.Meta(min_length=1, max_length=BATCH_ENTRIES_MAX),
-    ]
-    signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
-
-    @property
-    def end(self) -> int:
-        """Number of the last entry."""
-        return self.start + len(self.entries) - 1
 
 
 class Taken(Record, frozen=True):
@@ -101,23 +75,6 @@ class Problem(msgspec.Struct, frozen=True):
 
     error: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{1,39}\Z")]
     detail: Annotated[str, msgspec.Meta(max_length=600)]
-
-
-def write_batch(batch: Batch) -> bytes:
-    """A batch as it travels (zstd)."""
-    return compress(pack(batch))
-
-
-def read_batch(data: bytes) -> Batch:
-    """Read a batch strictly. Whether it is true is not said here.
-
-    Raises:
-        MessageError: not a batch.
-    """
-    try:
-        return unpack(inflate(data, size_max=BATCH_SIZE_MAX), Batch, size_max=BATCH_SIZE_MAX)
-    except RecordError as error:
-        raise MessageError(f"this is not a batch: {error.detail}") from error
 
 
 def write_taken(taken: Taken) -> bytes:

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from ledger.errors import FolderError
 from ledger.folder import TerminalFolder
+from sync_agent.batch import Batch
 from sync_agent.http_road import HttpRoad
-from sync_agent.messages import Batch, HeadAnswer, OfferItem, Taken
+from sync_agent.messages import HeadAnswer, OfferItem, Taken
 from sync_agent.stick import Stick
 from sync_agent.stick_road import StickRoad
 

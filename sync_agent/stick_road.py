@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 
+from sync_agent.batch import Batch, write_batch
 from sync_agent.errors import MessageError, StickError
 from sync_agent.messages import (
     OFFER_SIZE_MAX,
-    Batch,
     HeadAnswer,
     OfferItem,
     Taken,
     read_offer,
-    write_batch,
 )
 from sync_agent.stick import Stick
 

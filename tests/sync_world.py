@@ -22,7 +22,7 @@ from ledger.journal import open_journal
 from ledger.repository import Repository, tuf_signer
 from ledger.rights_file import MemberRight
 from sync_agent.agent import Report, sync_once
-from sync_agent.messages import Batch, write_batch
+from sync_agent.batch import Batch, write_batch
 from sync_agent.province.folder import ProvinceFolder, init_province
 from sync_agent.province.province import Province
 from sync_agent.province.server import Ready, prepare, run
@@ -178,8 +178,7 @@ def batch_of(
     journal.close()
     if signer is not None:
         signature = sign_head(entries[-1].leaf, signer)
-    bodies = tuple(entry.data for entry in entries)
-    return write_batch(Batch("khb-batch-1", me.terminal, me.epoch, start, bodies, signature))
+    return write_batch(Batch(me.terminal, me.epoch, start, tuple(entries), signature))
 
 
 def install(world: SyncWorld, folder: TerminalFolder) -> Installed:

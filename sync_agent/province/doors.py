@@ -19,8 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger.roll import Terminal
+from sync_agent.batch import BATCH_SIZE_MAX
 from sync_agent.errors import IntakeRefusedError
-from sync_agent.messages import BATCH_SIZE_MAX, BATCH_TYPE, MARK
+from sync_agent.messages import BATCH_TYPE, MARK
 from sync_agent.province.installed import Installed
 
 BODY_SECONDS = 300

@@ -15,11 +15,12 @@ from sqlalchemy import Connection, insert
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
-from ledger.entry import Entry, Redemption, Void, check_head, genesis, read_entry
-from ledger.errors import RecordError
+from ledger.element import RedemptionId
+from ledger.entry import Entry, Redemption, Void, check_head, genesis
 from ledger.roll import Terminal
+from sync_agent.batch import Batch, read_batch
 from sync_agent.errors import IntakeRefusedError, MessageError
-from sync_agent.messages import Batch, HeadAnswer, Taken, read_batch
+from sync_agent.messages import HeadAnswer, Taken
 from sync_agent.province import schema
 from sync_agent.province.installed import Installed
 from sync_agent.province.store import (
@@ -65,7 +66,8 @@ class Intake:
         _through_own_door(batch, arrival.sender)
         terminal = installed.terminal(batch.terminal, batch.epoch)
         key = PublicKey.from_spki(terminal.spki)
-        entries = check_batch(batch, key)
+        check_batch(batch, key)
+        entries = batch.entries
         fork_at = None
         with self._store.writing() as db:
             held = head(db, batch.terminal, batch.epoch)
@@ -136,39 +138,29 @@ class Intake:
         )
 
 
-def check_batch(batch: Batch, key: PublicKey) -> list[Entry]:
-    """Read every entry, recompute the chain inside the batch, check the one signature.
+def check_batch(batch: Batch, key: PublicKey) -> None:
+    """Check each entry's place, the chain inside the batch, and the one signature.
 
     Raises:
         IntakeRefusedError: not this terminal's entries in order, or not signed by its key.
     """
-    entries: list[Entry] = []
-    for offset, data in enumerate(batch.entries):
-        try:
-            entry = read_entry(data)
-        except RecordError as error:
-            raise IntakeRefusedError(400, "malformed", error.detail) from error
-        body = entry.body
-        if (body.terminal, body.epoch, body.seq) != (
-            batch.terminal,
-            batch.epoch,
-            batch.start + offset,
-        ):
+    last = None
+    for place, entry in enumerate(batch.entries, batch.start):
+        if entry.id != RedemptionId(batch.terminal, batch.epoch, place):
             raise IntakeRefusedError(
-                400, "malformed", f"entry {batch.start + offset} of the batch is another entry"
+                400, "malformed", f"entry {place} of the batch is another entry"
             )
-        if entries and body.prev != entries[-1].leaf:
+        if last is not None and entry.body.prev != last.leaf:
             raise IntakeRefusedError(
-                400, "broken_chain", f"entry {body.seq} does not follow the one before it"
+                400, "broken_chain", f"entry {place} does not follow the one before it"
             )
-        entries.append(entry)
+        last = entry
     try:
-        check_head(entries[-1].leaf, batch.signature, key)
+        check_head(batch.entries[-1].leaf, batch.signature, key)
     except CardCodecError as error:
         raise IntakeRefusedError(
             400, "bad_signature", "the batch is not signed by this terminal's key"
         ) from error
-    return entries
 
 
 def _read(data: bytes) -> Batch:

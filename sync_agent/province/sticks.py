@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import msgspec
 
 from ledger.roll import Terminal
+from sync_agent.batch import BATCH_SIZE_MAX
 from sync_agent.errors import IntakeRefusedError, StickError
-from sync_agent.messages import BATCH_SIZE_MAX
 from sync_agent.province.province import Province
 from sync_agent.stick import Stick
 from sync_agent.stick_road import BATCH_NAME, FILES, FROM_TERMINALS, TO_TERMINALS

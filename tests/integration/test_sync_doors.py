@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sync_agent.messages import BATCH_SIZE_MAX, BATCH_TYPE, MARK
+from sync_agent.batch import BATCH_SIZE_MAX
+from sync_agent.messages import BATCH_TYPE, MARK
 from sync_agent.province.doors import Rate
 from sync_agent.province.server import Ready
 from tests.sync_world import TOKEN, SyncWorld, batch_of, small_world, sync

@@ -13,10 +13,11 @@ from ledger.entry import Opened
 from ledger.folder import TerminalFolder
 from ledger.journal import Identity, create_journal
 from sync_agent.agent import Report, sync_once
+from sync_agent.batch import Batch
 from sync_agent.bringing import SUPERSEDED_SECONDS
 from sync_agent.errors import BusyError, ForkError, RefusedThereError, RoadClosedError
 from sync_agent.http_road import HttpRoad
-from sync_agent.messages import Batch, OfferItem, Taken
+from sync_agent.messages import OfferItem, Taken
 from tests.sync_world import TOKEN, SyncWorld, acknowledged, install, small_world, sync, taken
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

@@ -47,8 +47,76 @@ def leaf(body: bytes) -> bytes:
 
 TAKEN = pack([1, 1, 1, 2, leaf(OPENED), 1, MOMENT, 1, "RB", [HOUSEHOLD, 1, 0, 1, 1, 1, 0, 1, 1]])
 SIGNATURE = sign(TERMINAL, b"KHB-HEAD-v1\0" + leaf(TAKEN))
-BATCH = ["khb-batch-1", 1, 1, 1, [OPENED, TAKEN], SIGNATURE]
+# The columns of both entries, byte by byte (docs/spec/batch.md, §2).
+TEXTS = ["RB", "Balai Desa Petak Haruei"]
+SHAPES = [[10, "t"], [1, "biiiiiiii"]]
+POOL = b"bootboot" + HOUSEHOLD
+
+
+def number(value: int) -> bytes:
+    """Seven bits a byte, the lowest first."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def signed(value: int) -> bytes:
+    """0, -1, 1, -2, … as 0, 1, 2, 3, …."""
+    return number(value * 2 if value >= 0 else -value * 2 - 1)
+
+
+COLUMNS = b"".join(
+    [
+        number(2), number(8), number(8),  # two byte strings of 8 bytes
+        number(1), number(2),  # shapes of the entries
+        number(1), number(1),  # one time, for one entry more
+        signed(AT), signed(0), signed(0),  # early; wall and late as early
+        signed(ISSUED), signed(ISSUED),  # office, against early of nothing before; online
+        signed(1_000 - AT),  # boot time against early
+        number(0),  # the boot id is new
+        signed(1), signed(0),  # ledger version
+        number(0), number(0),  # officer
+        number(1),  # shape 1: the point
+        number(0),  # shape 2: the household is new
+        *(signed(value) for value in (1, 0, 1, 1, 1, 0, 1, 1)),
+    ]
+)  # fmt: skip
+BATCH: dict[str, object] = {
+    "form": "khb-batch-2",
+    "terminal": 1,
+    "epoch": 1,
+    "start": 1,
+    "count": 2,
+    "prev": GENESIS,
+    "shapes": SHAPES,
+    "texts": TEXTS,
+    "columns": COLUMNS,
+    "pool": POOL,
+    "signature": SIGNATURE,
+}
 ACKNOWLEDGEMENT = ["khb-ack-1", 1, 1, 2, leaf(TAKEN), AT + 60]
+
+
+def batch_of(**change: object) -> str:
+    """The batch with other fields, in hexadecimal; its columns are not compressed."""
+    return pack(list((BATCH | change).values())).hex()
+
+
+def whole(start: int, *bodies: bytes, **change: object) -> str:
+    """A batch whose entries all travel whole."""
+    lengths = b"".join(number(len(body)) for body in bodies)
+    columns = number(len(bodies)) + lengths + bytes(len(bodies)) + b"\0" + bytes(len(bodies))
+    fields = {
+        "start": start,
+        "count": len(bodies),
+        "shapes": [],
+        "texts": [],
+        "columns": columns,
+        "pool": b"".join(bodies),
+    }
+    return batch_of(**fields | change)
 
 
 def batch_cases() -> Iterator[tuple[str, Case]]:
@@ -57,17 +125,16 @@ def batch_cases() -> Iterator[tuple[str, Case]]:
         "batch/valid/two-entries",
         {
             "description": "The day is opened and one unit is given.",
-            "input": {"batch": pack(BATCH).hex(), "key": spki(TERMINAL).hex()},
-            "expected": {"leaves": [leaf(OPENED).hex(), leaf(TAKEN).hex()], "start": 1},
+            "input": {"batch": batch_of(), "key": spki(TERMINAL).hex()},
+            "expected": {"bodies": [OPENED.hex(), TAKEN.hex()], "start": 1},
         },
     )
-    second = ["khb-batch-1", 1, 1, 2, [TAKEN], SIGNATURE]
     yield (
         "batch/valid/goes-on",
         {
             "description": "From the second entry on: what it follows is held already.",
-            "input": {"batch": pack(second).hex(), "key": spki(TERMINAL).hex()},
-            "expected": {"leaves": [leaf(TAKEN).hex()], "start": 2},
+            "input": {"batch": second_entry(), "key": spki(TERMINAL).hex()},
+            "expected": {"bodies": [TAKEN.hex()], "start": 2},
         },
     )
     for name, description, batch, code in invalid_batches():
@@ -75,41 +142,83 @@ def batch_cases() -> Iterator[tuple[str, Case]]:
             f"batch/invalid/{name}",
             {
                 "description": description,
-                "input": {"batch": pack(batch).hex(), "key": spki(TERMINAL).hex()},
+                "input": {"batch": batch, "key": spki(TERMINAL).hex()},
                 "expected_error": code,
             },
         )
 
 
-def invalid_batches() -> Iterator[tuple[str, str, list[object], str]]:
+def second_entry() -> str:
+    """A batch of the second entry alone."""
+    frame = b"".join(map(signed, (AT, 0, 0, ISSUED, ISSUED, 1_000 - AT)))
+    content = b"".join(map(signed, (1, 0, 1, 1, 1, 0, 1, 1)))
+    head = b"".join(map(number, (2, 8, 8, 1, 1, 0)))
+    return batch_of(
+        start=2,
+        count=1,
+        prev=leaf(OPENED),
+        shapes=SHAPES[1:],
+        texts=["RB"],
+        columns=head + frame + number(0) + signed(1) + number(0) + number(0) + content,
+    )
+
+
+def invalid_batches() -> Iterator[tuple[str, str, str, str]]:
     """Name, description, record and error code."""
-    form, terminal, epoch, start, entries, signature = BATCH
     loose = pack([1, 1, 1, 2, bytes(32), 10, MOMENT, 1, "RB", ["Balai"]])
     loose_signature = sign(TERMINAL, b"KHB-HEAD-v1\0" + leaf(loose))
     stranger = sign(STRANGER, b"KHB-HEAD-v1\0" + leaf(TAKEN))
     early = sign(TERMINAL, b"KHB-HEAD-v1\0" + leaf(OPENED))
     no_context = sign(TERMINAL, leaf(TAKEN))
-    whole = [form, terminal, epoch, start, entries]
-    yield "no-entries", "A batch brings something.", [*whole[:4], [], signature], "malformed"
-    yield "start-0", "Entries count from 1.", [*whole[:3], 0, entries, signature], "malformed"
-    yield "terminal-true", "true is not 1.", [form, True, *BATCH[2:]], "malformed"
-    yield "form-2", "Another form.", ["khb-batch-2", *BATCH[1:]], "malformed"
-    yield "more-fields", "A seventh field.", [*BATCH, 0], "malformed"
-    yield "short-signature", "63 bytes.", [*whole, SIGNATURE[:-1]], "malformed"
-    yield "other-terminal", "Entries of terminal 1 as 2's.", [form, 2, *BATCH[2:]], "malformed"
-    yield "other-epoch", "Entries of epoch 1 as 2's.", [form, 1, 2, *BATCH[3:]], "malformed"
-    yield "start-2", "Entry 1 as entry 2.", [*whole[:3], 2, entries, signature], "malformed"
-    yield "swapped", "Out of order.", [*whole[:4], [TAKEN, OPENED], signature], "malformed"
-    yield "not-an-entry", "null for an entry.", [*whole[:4], [b"\xf6"], signature], "malformed"
+    extra = pack([*BATCH.values(), 0]).hex()
+    yield "no-entries", "A batch brings something.", batch_of(count=0), "malformed"
+    yield "count-3", "More entries than its columns.", batch_of(count=3), "malformed"
+    yield "start-0", "Entries count from 1.", batch_of(start=0), "malformed"
+    yield "terminal-true", "true is not 1.", batch_of(terminal=True), "malformed"
+    yield "form-1", "Another form.", batch_of(form="khb-batch-1"), "malformed"
+    yield "more-fields", "A twelfth field.", extra, "malformed"
+    yield "short-signature", "63 bytes.", batch_of(signature=SIGNATURE[:-1]), "malformed"
+    yield "short-columns", "A byte less.", batch_of(columns=COLUMNS[:-1]), "malformed"
+    yield "long-columns", "A byte more.", batch_of(columns=COLUMNS + b"\0"), "malformed"
+    yield (
+        "long-number",
+        "2 in two bytes.",
+        batch_of(columns=b"\x82\0" + COLUMNS[1:]),
+        "malformed",
+    )
+    yield "unused-text", "A text nobody names.", batch_of(texts=[*TEXTS, "x"]), "malformed"
+    yield "doubled-text", "A text twice.", batch_of(texts=["RB", "RB"]), "malformed"
+    yield "short-pool", "A byte less.", batch_of(pool=POOL[:-1]), "malformed"
+    yield "shapes-turned", "Not in the order of use.", batch_of(shapes=SHAPES[::-1]), "malformed"
+    yield "not-an-entry", "null for an entry.", whole(1, b"\xf6"), "malformed"
+    yield "whole-without-need", "Entry 1 fits its place.", whole(1, OPENED), "malformed"
+    yield "out-of-place", "Entry 2 as entry 1.", whole(1, TAKEN), "malformed"
     yield (
         "loose-chain",
         "Signed, but entry 2 follows another entry 1.",
-        [*whole[:4], [OPENED, loose], loose_signature],
+        loose_batch(loose, loose_signature),
         "broken_chain",
     )
-    yield "stranger", "Another key's signature.", [*whole, stranger], "bad_signature"
-    yield "early-head", "The signature of the first entry.", [*whole, early], "bad_signature"
-    yield "no-context", "The bare leaf was signed.", [*whole, no_context], "bad_signature"
+    yield "other-terminal", "Entries of 1 as 2's.", batch_of(terminal=2), "bad_signature"
+    yield "other-epoch", "Entries of epoch 1 as 2's.", batch_of(epoch=2), "bad_signature"
+    yield "start-2", "Entry 1 as entry 2.", batch_of(start=2), "bad_signature"
+    yield "other-prev", "After another entry.", batch_of(prev=bytes(32)), "bad_signature"
+    yield "stranger", "Another key's signature.", batch_of(signature=stranger), "bad_signature"
+    yield "early-head", "The first entry's.", batch_of(signature=early), "bad_signature"
+    yield "no-context", "The bare leaf was signed.", batch_of(signature=no_context), "bad_signature"
+
+
+def loose_batch(loose: bytes, signature: bytes) -> str:
+    """The first entry, and one that does not follow it, whole."""
+    head = b"".join(map(number, (2, 8, len(loose), 1, 0, 1, 0)))
+    frame = b"".join(map(signed, (AT, 0, 0, ISSUED, ISSUED, 1_000 - AT)))
+    rest = number(0) + signed(1) + number(0) + number(1) + number(0)
+    return batch_of(
+        shapes=SHAPES[:1],
+        columns=head + frame + rest,
+        pool=b"bootboot" + loose,
+        signature=signature,
+    )
 
 
 def acknowledgement_cases() -> Iterator[tuple[str, Case]]:

@@ -9,15 +9,25 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from ledger.clock import Moment
+from ledger.element import RedemptionId
+from ledger.entry import Opened, make_entry
 from sync_agent import http_road
 from sync_agent.agent import sync_once
+from sync_agent.batch import Batch
 from sync_agent.errors import ForkError, NotOursError, RefusedThereError, RoadClosedError, SyncError
 from sync_agent.http_road import HttpRoad
-from sync_agent.messages import MARK, Batch, OfferItem, Taken, write_taken
+from sync_agent.messages import MARK, OfferItem, Taken, write_taken
 from tests.sync_world import SyncWorld, sync
+from tests.world import NOW
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
-BATCH = Batch("khb-batch-1", 1, 1, 1, (b"entry",), b"s" * 64)
+MOMENT = Moment(NOW, NOW, NOW, NOW, NOW, 1, b"bootboot")
+ENTRY = make_entry(
+    id=RedemptionId(1, 1, 1), prev=bytes(32), moment=MOMENT, ledger=1, officer="UJI",
+    content=Opened("Balai"),
+)  # fmt: skip
+BATCH = Batch(1, 1, 1, (ENTRY,), b"s" * 64)
 
 
 @contextmanager

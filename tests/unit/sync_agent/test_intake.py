@@ -10,12 +10,14 @@ from sqlalchemy.exc import IntegrityError
 from card_codec.keys import PrivateKey
 from ledger.acknowledgement import read_acknowledgement
 from ledger.element import RedemptionId
-from ledger.entry import Handover, Opened, Redemption, Void, make_entry, sign_head
+from ledger.entry import Entry, Handover, Opened, Redemption, Void, make_entry, sign_head
 from ledger.folder import TerminalFolder
 from ledger.journal import Identity, create_journal, open_journal
-from ledger.record import compress, pack
+from ledger.record import compress, inflate, pack, unpack
+from sync_agent.batch import BATCH_SIZE_MAX, Batch, BatchFile, read_batch, write_batch
+from sync_agent.columns import ColumnWriter
 from sync_agent.errors import IntakeRefusedError, ProvinceError
-from sync_agent.messages import Batch, HeadAnswer, read_batch
+from sync_agent.messages import HeadAnswer
 from sync_agent.province import schema
 from sync_agent.province.store import Store
 from tests.sync_world import SyncWorld, batch_of
@@ -47,7 +49,14 @@ def refused(world: SyncWorld, data: bytes, code: str) -> IntakeRefusedError:
 
 def changed(data: bytes, **fields: object) -> bytes:
     """A batch with other fields, well formed."""
-    return compress(pack(msgspec.structs.replace(read_batch(data), **fields)))
+    file = unpack(data, BatchFile, size_max=BATCH_SIZE_MAX)
+    return pack(msgspec.structs.replace(file, **fields))
+
+
+def with_entries(data: bytes, *entries: Entry, start: int = 1) -> bytes:
+    """A batch of terminal 1 with other entries."""
+    batch = read_batch(data)
+    return write_batch(Batch(1, 1, start, entries, batch.signature))
 
 
 def some_entries(world: SyncWorld, folder: TerminalFolder, count: int) -> None:
@@ -161,17 +170,19 @@ def test_batch_through_another_terminals_door_is_refused(world: SyncWorld) -> No
 
 def test_entries_of_another_terminal_in_a_batch_are_refused(world: SyncWorld) -> None:
     some_entries(world, world.two, 1)
-    foreign = changed(batch_of(world.two), terminal=1)
-    refused(world, foreign, "malformed")
+    batch = batch_of(world.two)
+    refused(world, with_entries(batch, *read_batch(batch).entries), "malformed")
+    refused(world, changed(batch, terminal=1), "bad_signature")
 
 
 def test_entries_out_of_order_are_refused(world: SyncWorld) -> None:
     some_entries(world, world.one, 3)
     good = batch_of(world.one)
-    bodies = read_batch(good).entries
-    refused(world, changed(good, entries=(bodies[0], bodies[2], bodies[1])), "malformed")
-    refused(world, changed(good, entries=(bodies[0], bodies[2])), "malformed")
-    refused(world, changed(good, start=2), "malformed")
+    first, second, third = read_batch(good).entries
+    refused(world, with_entries(good, first, third, second), "malformed")
+    refused(world, with_entries(good, first, third), "malformed")
+    refused(world, with_entries(good, first, second, third, start=2), "malformed")
+    refused(world, changed(good, start=2), "bad_signature")
 
 
 def test_chain_broken_inside_a_batch_is_refused_though_signed(world: SyncWorld) -> None:
@@ -182,8 +193,7 @@ def test_chain_broken_inside_a_batch_is_refused_though_signed(world: SyncWorld) 
         officer="UJI", content=Opened("lepas"),
     )  # fmt: skip
     signature = sign_head(loose.leaf, world.one.signer())
-    batch = Batch("khb-batch-1", 1, 1, 1, (first.data, loose.data), signature)
-    refused(world, compress(pack(batch)), "broken_chain")
+    refused(world, write_batch(Batch(1, 1, 1, (first, loose), signature)), "broken_chain")
 
 
 def open_and_read(folder: TerminalFolder):
@@ -195,7 +205,13 @@ def open_and_read(folder: TerminalFolder):
 
 def test_entry_of_an_unknown_form_is_refused(world: SyncWorld) -> None:
     some_entries(world, world.one, 1)
-    refused(world, changed(batch_of(world.one), entries=(b"\xf6",)), "malformed")
+    columns = ColumnWriter()
+    columns.numbers([0])
+    columns.numbers([0])
+    columns.strings([b"\xf6"])
+    whole = {"shapes": (), "texts": (), "pool": columns.pool}
+    data = changed(batch_of(world.one), columns=compress(columns.finish()), **whole)
+    refused(world, data, "malformed")
 
 
 def test_other_history_is_a_fork_kept_whole_and_nothing_accepted(world: SyncWorld) -> None:
@@ -332,11 +348,15 @@ def test_batch_cut_at_every_byte_stores_nothing(world: SyncWorld) -> None:
 def test_any_bytes_are_a_named_refusal_and_store_nothing(world: SyncWorld, data) -> None:
     if world.province.head(1, 1).seq == 0 and not open_and_read(world.one):
         world.take(world.one, world.homes_1[0])
-    plain = bytearray(pack(read_batch(batch_of(world.one))))
-    at = data.draw(st.integers(0, len(plain) - 1))
-    plain[at] ^= data.draw(st.integers(1, 255))
+    good = batch_of(world.one)
+    plain = bytearray(good)
+    columns = bytearray(inflate(unpack(good, BatchFile, size_max=BATCH_SIZE_MAX).columns))
+    for changing in (plain, columns):
+        at = data.draw(st.integers(0, len(changing) - 1))
+        changing[at] ^= data.draw(st.integers(1, 255))
+    inside = changed(good, columns=compress(bytes(columns)))
     before = counts(world)
-    for hostile in (compress(bytes(plain)), bytes(plain), data.draw(st.binary(max_size=200))):
+    for hostile in (bytes(plain), inside, data.draw(st.binary(max_size=200))):
         with pytest.raises(IntakeRefusedError) as caught:
             world.province.take(hostile, road="http")
         assert caught.value.code in {

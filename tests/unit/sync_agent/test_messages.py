@@ -4,28 +4,22 @@ from contextlib import suppress
 
 import msgspec
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.record import compress, pack
+from ledger.record import compress
 from sync_agent.errors import MessageError
 from sync_agent.messages import (
-    BATCH_SIZE_MAX,
     OFFER_FILES_MAX,
-    Batch,
     HeadAnswer,
     OfferItem,
     Taken,
-    read_batch,
     read_json,
     read_offer,
     read_taken,
-    write_batch,
     write_taken,
 )
 
-BATCH = Batch("khb-batch-1", 1, 1, 7, (b"one entry", b"another"), b"s" * 64)
 TAKEN = Taken("khb-taken-1", 2, 1, 1, 8, b"acknowledgement")
 HASH = "ab" * 32
 
@@ -34,72 +28,25 @@ def offer(*paths: str, size: int = 1) -> bytes:
     return msgspec.json.encode([OfferItem(path, size, HASH) for path in paths])
 
 
-def test_batch_and_answer_come_back_as_they_were_written() -> None:
-    assert read_batch(write_batch(BATCH)) == BATCH
-    assert BATCH.end == 8
+def test_answer_comes_back_as_it_was_written() -> None:
     assert read_taken(write_taken(TAKEN)) == TAKEN
 
 
-@pytest.mark.parametrize("written", [write_batch(BATCH), write_taken(TAKEN)])
-def test_cut_at_every_byte_is_refused(written: bytes) -> None:
-    read = read_batch if written == write_batch(BATCH) else read_taken
+def test_answer_cut_at_every_byte_is_refused() -> None:
+    written = write_taken(TAKEN)
     for length in range(len(written)):
         with pytest.raises(MessageError):
-            read(written[:length])
+            read_taken(written[:length])
     with pytest.raises(MessageError):
-        read(written + b"\0")
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"terminal": 0},
-        {"epoch": 0},
-        {"start": 0},
-        {"entries": ()},
-        {"entries": (b"",)},
-        {"entries": (b"x" * 1025,)},
-        {"entries": (b"x",) * 501},
-        {"signature": b"s" * 63},
-        {"terminal": True},
-        {"form": "khb-batch-2"},
-    ],
-)
-def test_batch_out_of_bounds_is_refused(wrong: dict[str, object]) -> None:
-    batch = msgspec.structs.replace(BATCH, **wrong)
-    with pytest.raises(MessageError):
-        read_batch(compress(pack(batch)))
-
-
-def test_bomb_is_refused_by_the_size_it_declares() -> None:
-    with pytest.raises(MessageError, match="too large"):
-        read_batch(compress(b"\0" * (BATCH_SIZE_MAX + 1)))
-
-
-def test_bomb_that_hides_its_size_is_refused() -> None:
-    hiding = zstandard.ZstdCompressor(write_content_size=False)
-    with pytest.raises(MessageError, match="hides its size"):
-        read_batch(hiding.compress(b"\0" * 10_000_000))
+        read_taken(written + b"\0")
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_message_or_a_named_error(data: bytes) -> None:
-    for reader in (read_batch, read_taken, read_offer, lambda d: read_json(d, HeadAnswer)):
+    for reader in (read_taken, read_offer, lambda d: read_json(d, HeadAnswer)):
         for given_bytes in (data, compress(data)):
             with suppress(MessageError):
                 assert reader(given_bytes) == [], "an empty offer is the only thing this short"
-
-
-@given(st.data())
-def test_any_changed_byte_is_another_batch_or_a_named_error(data) -> None:
-    plain = bytearray(pack(BATCH))
-    at = data.draw(st.integers(0, len(plain) - 1))
-    plain[at] ^= data.draw(st.integers(1, 255))
-    try:
-        read = read_batch(compress(bytes(plain)))
-    except MessageError:
-        return
-    assert pack(read) == bytes(plain)
 
 
 @pytest.mark.parametrize(

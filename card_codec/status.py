@@ -50,6 +50,16 @@ class StatusList:
         canonical.take_int(index, "an index of the status list", 0, self.size - 1)
         return bool(self.bits[index >> 3] >> (index & 7) & 1)
 
+    def indices(self) -> frozenset[int]:
+        """Every index whose bit is set."""
+        return frozenset(
+            at * 8 + k
+            for at, byte in enumerate(self.bits)
+            if byte
+            for k in range(8)
+            if byte >> k & 1
+        )
+
     def union(self, other: "StatusList") -> "StatusList":
         """Every bit that is set in either list; the longer list gives the size."""
         size = max(len(self.bits), len(other.bits))

@@ -94,6 +94,13 @@ class Act:
             (name, floor.time, floor.boottime, floor.boot_id),
         )
 
+    def begin_floor(self, name: str, floor: Floor) -> None:
+        """Keep a signed time whatever was kept before: those who signed that no longer count."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)",
+            (name, floor.time, floor.boottime, floor.boot_id),
+        )
+
     def keep_acknowledgement(self, acknowledgement: Acknowledgement, data: bytes) -> bool:
         """Keep the province's word if it speaks of this chain; False when it does not."""
         row = self._db.execute(

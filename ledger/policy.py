@@ -7,7 +7,9 @@ No programme is named anywhere in the software.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from ledger.record import (
     U8,
@@ -23,6 +25,8 @@ from ledger.record import (
     pack,
     unpack,
 )
+
+Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 POLICY_SIZE_MAX = 2 * 1024 * 1024
 DAY = 86_400
@@ -135,6 +139,23 @@ class FreshnessStep(Record, frozen=True):
     away_percent: U8
 
 
+class ChangeBounds(Record, frozen=True):
+    """How much of a kecamatan's households its own role may change until the next decree.
+
+    Each share is of the households in the decree's base, over all changes since, in percent.
+
+    Attributes:
+        at_least: households that may be changed in each way, however few the base lists.
+    """
+
+    removed_percent: Percent = 5
+    moved_percent: Percent = 5
+    replaced_percent: Percent = 20
+    lowered_percent: Percent = 5
+    cleared_percent: Percent = 5
+    at_least: U16 = 5
+
+
 class Policy(Record, frozen=True):
     """Everything the decree fixes for a period.
 
@@ -145,9 +166,10 @@ class Policy(Record, frozen=True):
         freshness: ladder by age, youngest step first; older than the last step = exception only.
         quiet_days: days a kecamatan may stay without an offline signature before it ages.
         complaints: telephone for complaints.
+        changes: how much a kecamatan may change of it.
     """
 
-    form: Literal["khb-policy-1"]
+    form: Literal["khb-policy-2"]
     number: U32
     decree: ShortText
     audience: ShortText
@@ -158,6 +180,7 @@ class Policy(Record, frozen=True):
     freshness: tuple[FreshnessStep, ...]
     quiet_days: U16
     complaints: ShortText
+    changes: ChangeBounds = ChangeBounds()
 
     def programme(self, name: str) -> Programme | None:
         """The programme of that id."""

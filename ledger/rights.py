@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import msgspec
 from card_codec.errors import CardCodecError
 from card_codec.status import StatusList
 from card_codec.trust import TrustList, decode_trust_list
+from ledger.changes_file import Clearing
 from ledger.element import Right
 from ledger.errors import RecordError, RightsError
 from ledger.policy import DAY, Policy, Programme
@@ -54,12 +54,6 @@ class _Base:
     office_time: int
     desa_codes: tuple[str, ...]
     status: StatusList
-
-    def set_indices(self) -> Iterator[int]:
-        """Indices of the status bits that are set; of an empty base none."""
-        for at, byte in enumerate(self.status.bits if self.count else b""):
-            if byte:
-                yield from (at * 8 + k for k in range(8) if byte >> k & 1)
 
 
 class Rights:
@@ -172,7 +166,7 @@ class Rights:
         bases = [self._base(number) for (number,) in self._rows("SELECT number FROM base")]
         wanted: dict[tuple[int, int], list[int]] = {}
         for base in bases:
-            for index in base.set_indices():
+            for index in base.status.indices() if base.count else ():
                 issue, ordinal = divmod(index, base.count)
                 wanted.setdefault((base.number, ordinal), []).append(issue + 1)
         if not wanted:
@@ -186,6 +180,15 @@ class Rights:
         if seen != sum(base.count for base in bases):
             raise _damaged("households are missing")
         return frozenset(found)
+
+    def cleared(self) -> frozenset[Clearing]:
+        """Every clearing of a block that was applied."""
+        rows = self._rows("SELECT household, issue, number FROM cleared")
+        return frozenset(Clearing(*row) for row in rows)
+
+    def changes(self) -> dict[str, int]:
+        """Number of the newest changes of each kecamatan installed here."""
+        return dict(self._rows("SELECT kecamatan, changes FROM base"))
 
     def close(self) -> None:
         """Close the file."""

@@ -19,6 +19,7 @@ import msgspec
 
 from card_codec.status import StatusList
 from card_codec.trust import TrustList, encode_trust_list
+from ledger.changes_file import Clearing
 from ledger.errors import RightsError
 from ledger.policy import Policy
 from ledger.rights_file import HouseholdRow, MemberRight, RightsBase, state_root
@@ -28,8 +29,13 @@ SCHEMA = """
 CREATE TABLE part (name TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE base (
     number INTEGER PRIMARY KEY, kecamatan TEXT UNIQUE NOT NULL, root BLOB NOT NULL,
-    count INTEGER NOT NULL, office_time INTEGER NOT NULL, desa TEXT NOT NULL, status BLOB NOT NULL
+    count INTEGER NOT NULL, office_time INTEGER NOT NULL, desa TEXT NOT NULL, status BLOB NOT NULL,
+    changes INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE cleared (
+    household BLOB NOT NULL, issue INTEGER NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (household, issue, number)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE household (id BLOB PRIMARY KEY, packed BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
 _ROW = struct.Struct(">BHBBBBB")  # base, ordinal (16 low bits, 8 high bits), desa, issue, class, …
@@ -39,21 +45,34 @@ CACHE_KIB = 16 * 1024
 
 
 class Versions(msgspec.Struct, frozen=True):
-    """Which ledger is installed under which root, and how new its signed times are (Unix s)."""
+    """Which ledger is installed under which root, and how new its signed times are (Unix s).
+
+    Attributes:
+        online: names the keys that may sign the time, so that new ones are noticed.
+    """
 
     ledger: int
     timestamp_time: int
     office_time: int
     root: int = 0
+    online: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseToInstall:
-    """A verified base with its verified status bits."""
+    """A kecamatan's verified rights, as changed since the decree, with its blocked cards.
+
+    Attributes:
+        base: the decree's, with the changes of the kecamatan.
+        status: over the same ordinals.
+        office_time: newest offline signature over them.
+        cleared: every block the kecamatan has taken off.
+    """
 
     base: RightsBase
     status: StatusList
     office_time: int
+    cleared: frozenset[Clearing] = frozenset()
 
 
 def build_rights(
@@ -88,7 +107,9 @@ def build_rights(
                 "trust": encode_trust_list(trust),
             }
             db.executemany("INSERT INTO part VALUES (?, ?)", parts.items())
-            db.executemany("INSERT INTO base VALUES (?, ?, ?, ?, ?, ?, ?)", _bases(bases))
+            db.executemany("INSERT INTO base VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _bases(bases))
+            cleared = {(c.household, c.issue, c.number) for b in bases for c in b.cleared}
+            db.executemany("INSERT INTO cleared VALUES (?, ?, ?)", cleared)
             rows = heapq.merge(*(_rows(n, b.base) for n, b in enumerate(bases)))
             db.executemany("INSERT INTO household VALUES (?, ?)", rows)
             db.execute("COMMIT")
@@ -127,7 +148,7 @@ def _bases(bases: list[BaseToInstall]) -> Iterator[tuple[object, ...]]:
     for number, one in enumerate(bases):
         base, desa = one.base, " ".join(one.base.desa_codes)
         yield (number, base.kecamatan, state_root(base), base.count, one.office_time, desa,
-               one.status.encode())  # fmt: skip
+               one.status.encode(), base.changes)  # fmt: skip
 
 
 def _rows(number: int, base: RightsBase) -> Iterator[tuple[bytes, bytes]]:

@@ -23,6 +23,8 @@ FLAG_CHIP = 1
 """The household holds a chip card: its QR and look-up answer ``use_chip``."""
 FLAG_MOVED = 2
 FLAG_DECEASED = 4
+FLAG_REMOVED = 8
+"""No longer entitled, for a reason the counter does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,18 @@ class HouseholdRow:
 
 
 class RightsBase(Record, frozen=True):
-    """The signed file, in columns (n households, m rights of persons)."""
+    """The signed file, in columns (n households, m rights of persons).
 
-    form: Literal["khb-base-1"]
+    Attributes:
+        number: rises when the rest changes.
+        changes: number of the kecamatan's last changes that are in it already; 0 before the first.
+    """
+
+    form: Literal["khb-base-2"]
     kecamatan: Kecamatan
     period: ShortText
     number: U32
+    changes: U32
     desa_codes: Annotated[tuple[Desa, ...], msgspec.Meta(max_length=255)]
     households: bytes  # n × 8, strictly rising
     desa: bytes  # n × 1, index into desa_codes
@@ -103,7 +111,7 @@ class RightsBase(Record, frozen=True):
 
 
 def make_base(
-    kecamatan: str, *, period: str, number: int, rows: Iterable[HouseholdRow]
+    kecamatan: str, *, period: str, number: int, rows: Iterable[HouseholdRow], changes: int = 0
 ) -> RightsBase:
     """Lay rows out in columns; the same rows in any order give the same bytes."""
     ordered = sorted(rows, key=lambda r: r.household)
@@ -111,10 +119,11 @@ def make_base(
     index = {code: i for i, code in enumerate(desa_codes)}
     persons = [m for r in ordered for m in sorted(r.members, key=lambda m: (m.member, m.programme))]
     return RightsBase(
-        form="khb-base-1",
+        form="khb-base-2",
         kecamatan=kecamatan,
         period=period,
         number=number,
+        changes=changes,
         desa_codes=desa_codes,
         households=b"".join(r.household for r in ordered),
         desa=bytes(index[r.desa] for r in ordered),

@@ -166,7 +166,7 @@ def make_policy(table: PolicyTable, *, number: int, places: Iterable[Place]) -> 
     )
     homes = (HomeException(row.desa, numbers[row.programme], row.terminal) for row in table.home)
     return Policy(
-        form="khb-policy-1",
+        form="khb-policy-2",
         number=number,
         decree=table.decree,
         audience=table.audience,

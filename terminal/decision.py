@@ -18,7 +18,7 @@ from ledger.element import Right
 from ledger.entry import Basis, Presented
 from ledger.policy import FreshnessStep, Limit, Programme, Scope, Window
 from ledger.rights import Household
-from ledger.rights_file import FLAG_CHIP, FLAG_DECEASED, FLAG_MOVED
+from ledger.rights_file import FLAG_CHIP, FLAG_DECEASED, FLAG_MOVED, FLAG_REMOVED
 from ledger.union import Taken
 
 
@@ -185,6 +185,8 @@ def _status(credential: Credential, here: Here) -> Refused | None:
         return Refused(Reason.HOUSEHOLD_DECEASED)
     if row.flags & FLAG_MOVED:
         return Refused(Reason.HOUSEHOLD_MOVED)
+    if row.flags & FLAG_REMOVED:
+        return Refused(Reason.NOT_ENTITLED)
     return None
 
 

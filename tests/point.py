@@ -92,6 +92,8 @@ def make_point(folder: Path, *, away: int = 5) -> Point:
         rows={kecamatan: dict(rows) for kecamatan, rows in built.world.rows.items()},
         blocked={kecamatan: list(cards) for kecamatan, cards in built.world.blocked.items()},
         usage={kecamatan: list(data) for kecamatan, data in built.world.usage.items()},
+        changes=dict(built.world.changes),
+        folded=dict(built.world.folded),
         terminals=list(built.world.terminals),
     )
     mine = open_folder(folder / built.folder.root.name)

@@ -9,8 +9,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tuf.api.metadata import Targets
-
 from card_codec.keys import PrivateKey
 from ledger.access import Access, Door, token_hash, write_access
 from ledger.clock import SystemClock
@@ -80,13 +78,6 @@ class SyncWorld(World):
             write_access(Access("khb-access-1", doors))
         )
         return self.release_folder
-
-    def sign_changes(self, kecamatan: str, keys: list[PrivateKey]) -> None:
-        """A kecamatan's role, empty."""
-        signers = [tuf_signer(k) for k in keys]
-        self.repository.sign(
-            Targets(), f"changes-{kecamatan}", signers=signers, now=self.clock.wall
-        )
 
     def enrol(self, name: str, *, home: str = KEC_1) -> TerminalFolder:
         """A terminal with a road token."""

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tuf.api.metadata import DelegatedRole, Delegations, Key, Root, Targets
 
@@ -18,6 +19,7 @@ from card_codec.keys import PrivateKey
 from card_codec.qr.text import write_text
 from card_codec.status import StatusList
 from card_codec.trust import KeyUse, TrustedKey, TrustList, encode_trust_list
+from ledger.changes_file import ChangesFile, Wanted, make_changes, write_changes
 from ledger.clock import Reading
 from ledger.element import Element, write_usage
 from ledger.folder import TerminalFolder, open_folder
@@ -39,6 +41,7 @@ from ledger.repository import Repository, tuf_key, tuf_signer
 from ledger.rights_file import (
     HouseholdRow,
     MemberRight,
+    RightsBase,
     StatusFile,
     make_base,
     state_root,
@@ -127,6 +130,8 @@ class World:
         default_factory=lambda: {KEC_1: [], KEC_2: []}
     )
     usage: dict[str, list[bytes]] = field(default_factory=lambda: {KEC_1: [], KEC_2: []})
+    changes: dict[str, ChangesFile] = field(default_factory=dict)
+    folded: dict[str, int] = field(default_factory=dict)
     terminals: list[Terminal] = field(default_factory=list)
     policy_number: int = 0
     freshness: tuple[FreshnessStep, ...] = (
@@ -209,10 +214,31 @@ class World:
         decree = [tuf_signer(k) for k in self.decree_keys[:2]]
         repository.sign(targets, "targets", signers=decree, now=now)
         for kecamatan, keys in self.kecamatan_keys.items():
-            signers = [tuf_signer(k) for k in keys]
-            repository.sign(Targets(), f"changes-{kecamatan}", signers=signers, now=now)
+            self.sign_changes(kecamatan, keys)
         self.sign_online_roles()
         return repository.publish(tuf_signer(self.online), now=now)
+
+    def base(self, kecamatan: str) -> RightsBase:
+        """What the decree lists of a kecamatan."""
+        rows, changes = self.rows[kecamatan].values(), self.folded.get(kecamatan, 0)
+        return make_base(kecamatan, period="2026-4", number=1, rows=rows, changes=changes)
+
+    def change(self, kecamatan: str = KEC_1, *, number: int | None = None, **wanted: Any) -> None:
+        """What the kecamatan's next file says, all changes since the decree together."""
+        before = self.changes.get(kecamatan)
+        number = number or (before.number + 1 if before else 1)
+        self.changes[kecamatan] = make_changes(
+            self.base(kecamatan), number=number, wanted=Wanted(**wanted)
+        )
+
+    def sign_changes(self, kecamatan: str, keys: list[PrivateKey]) -> None:
+        """A kecamatan's role, with its changes if it has any."""
+        targets = Targets()
+        if changes := self.changes.get(kecamatan):
+            path = f"changes/{kecamatan}/{changes.number}.cbor.zst"
+            self.repository.add_target(targets, path, write_changes(changes))
+        signers = [tuf_signer(k) for k in keys]
+        self.repository.sign(targets, f"changes-{kecamatan}", signers=signers, now=self.clock.wall)
 
     def sign_root(self) -> None:
         """The root of trust: 2 of 3 for root and decree, the online key for the rest."""
@@ -235,9 +261,8 @@ class World:
             targets, "terminals/roll.cbor", write_roll(Roll("khb-roll-1", 1, tuple(self.terminals)))
         )
         add(targets, "issuers/trust.cbor", encode_trust_list(self.trust()))
-        for kecamatan, rows in self.rows.items():
-            base = make_base(kecamatan, period="2026-4", number=1, rows=rows.values())
-            add(targets, f"rights/{kecamatan}/base.cbor.zst", write_base(base))
+        for kecamatan in self.rows:
+            add(targets, f"rights/{kecamatan}/base.cbor.zst", write_base(self.base(kecamatan)))
         keys: dict[str, Key] = {}
         roles: dict[str, DelegatedRole] = {}
         for name, holders, paths in (
@@ -258,7 +283,7 @@ class World:
         repository, online, now = self.repository, tuf_signer(self.online), self.clock.wall
         status = Targets()
         for kecamatan, rows in self.rows.items():
-            base = make_base(kecamatan, period="2026-4", number=1, rows=rows.values())
+            base = self.base(kecamatan)
             order = sorted(rows)
             set_bits = [
                 status_index(order.index(id), issue=issue, count=base.count)
@@ -285,7 +310,7 @@ class World:
         quantities = (ClassQuantity(1, 1), ClassQuantity(2, 1))
         home = {t.home: t.ordinal for t in reversed(self.terminals)}
         return Policy(
-            form="khb-policy-1", number=self.policy_number, decree="SK 1/2026", audience=AUDIENCE,
+            form="khb-policy-2", number=self.policy_number, decree="SK 1/2026", audience=AUDIENCE,
             programmes=self.programmes,
             classes=(
                 HouseholdClass(1, quantities),

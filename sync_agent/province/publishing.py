@@ -33,6 +33,7 @@ from sync_agent.province.store import (
     Store,
     blocked_cards,
     chains,
+    cleared_cards,
     keep_block,
     mark_published,
     unpublished,
@@ -127,11 +128,11 @@ def sign_status(province: ProvinceFolder, store: Store, *, now: int) -> dict[str
     """Sign the blocked cards of every kecamatan anew (not yet public); the lock is held."""
     repository = province.repository
     with store.reading() as db:
-        cards = blocked_cards(db)
+        cards, freed = blocked_cards(db), cleared_cards(db)
     old = repository.load("status", Targets) if repository.versions("status") else Targets()
     status, lists = Targets(), {}
     for kecamatan, base in decree_bases(repository).items():
-        lists[kecamatan] = _status_of(base, cards).union(_published(repository, old, base))
+        lists[kecamatan] = _status_of(base, cards).union(_published(repository, old, base, freed))
         file = StatusFile("khb-status-1", kecamatan, state_root(base), lists[kecamatan].encode())
         repository.add_target(status, f"status/{kecamatan}.cbor", write_status(file))
     repository.sign(status, "status", signers=[tuf_signer(province.key("online"))], now=now)
@@ -172,7 +173,7 @@ def decree_bases(repository: Repository) -> dict[str, RightsBase]:
     return found
 
 
-def _status_of(base: RightsBase, cards: list[tuple[bytes, int]]) -> StatusList:
+def _status_of(base: RightsBase, cards: set[tuple[bytes, int]]) -> StatusList:
     ordinals = _ordinals(base)
     mine = [(ordinals[household], issue) for household, issue in cards if household in ordinals]
     highest = max([1, *base.issues, *(issue for _, issue in mine)])
@@ -180,14 +181,26 @@ def _status_of(base: RightsBase, cards: list[tuple[bytes, int]]) -> StatusList:
     return StatusList.from_indices(max(1, base.count * highest), indices)
 
 
-def _published(repository: Repository, status: Targets, base: RightsBase) -> StatusList:
-    """The bits published before over the same base: they stay, whatever the store has lost."""
+def _published(
+    repository: Repository, status: Targets, base: RightsBase, freed: set[tuple[bytes, int]]
+) -> StatusList:
+    """The bits published before over the same base: they stay, whatever the store has lost.
+
+    But for those of cards that the kecamatan has freed.
+    """
     path = f"status/{base.kecamatan}.cbor"
     if path not in status.targets:
         return StatusList(b"\0")
     file = read_status(repository.target_bytes(status, path))
-    same = file.root == state_root(base)
-    return StatusList.decode(file.bits) if same else StatusList(b"\0")
+    if file.root != state_root(base):
+        return StatusList(b"\0")
+    bits, ordinals = StatusList.decode(file.bits), _ordinals(base)
+    clear = {
+        status_index(ordinals[household], issue=issue, count=base.count)
+        for household, issue in freed
+        if household in ordinals
+    }
+    return StatusList.from_indices(bits.size, bits.indices() - clear) if clear else bits
 
 
 def _ordinals(base: RightsBase) -> dict[bytes, int]:

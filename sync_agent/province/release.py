@@ -20,6 +20,13 @@ from tuf.api.serialization import DeserializationError
 from card_codec.errors import CardCodecError
 from card_codec.trust import KeyUse, TrustList, decode_trust_list
 from ledger.access import ACCESS_SIZE_MAX, Access, read_access
+from ledger.changes_file import (
+    ChangesFile,
+    Clearing,
+    changes_path,
+    read_named,
+    rights_in_force,
+)
 from ledger.errors import RecordError, RightsError
 from ledger.folder import write_whole
 from ledger.in_box import read_brought
@@ -34,11 +41,12 @@ from sync_agent.errors import ProvinceError
 from sync_agent.messages import FILE_SIZE_MAX
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.publishing import publishing, sign_status
-from sync_agent.province.store import Store
+from sync_agent.province.store import Store, keep_clearings
 
 METADATA_SIZE_MAX = 16 * 1024 * 1024
 ROOTS_MAX = 1_000
 ONLINE_ROLES = ("status", "usage")
+CHANGES_ROLE = "changes-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,8 @@ class Release:
         roots: roots that are new here, by version.
         roles: decree and kecamatan roles, by name: content and exact bytes.
         files: every file they name, by its path in the ledger.
+        bases: the rights of each kecamatan, with what it has changed since the decree.
+        cleared: every block a kecamatan has taken off.
     """
 
     roots: dict[int, bytes]
@@ -58,6 +68,7 @@ class Release:
     roll: Roll
     trust: TrustList
     bases: dict[str, RightsBase]
+    cleared: tuple[Clearing, ...]
     access: Access
     access_bytes: bytes
 
@@ -72,7 +83,13 @@ def take_release(province: ProvinceFolder, store: Store, source: Path, *, now: i
     with publishing(province):
         try:
             release = _verify(province, source, now)
-        except (RepositoryError, DeserializationError, RecordError, CardCodecError) as error:
+        except (
+            RepositoryError,
+            DeserializationError,
+            RecordError,
+            RightsError,
+            CardCodecError,
+        ) as error:
             words = " ".join(str(error).split())[:200]
             raise ProvinceError(f"the release in {source} is not accepted: {words}") from error
         return _publish(province, store, release, now)
@@ -90,6 +107,8 @@ def _publish(province: ProvinceFolder, store: Store, release: Release, now: int)
     for role, (signed, data) in release.roles.items():
         write_whole(repository.metadata / f"{signed.version}.{role}.json", data)
     write_whole(province.access, release.access_bytes, mode=0o600)
+    with store.writing() as db:
+        keep_clearings(db, release.cleared, at=now)
     status = sign_status(province, store, now=now)
     held = repository.versions("usage")
     usage = repository.load("usage", Targets) if held else Targets()
@@ -129,14 +148,20 @@ def _verify(province: ProvinceFolder, source: Path, now: int) -> Release:
         path: _file(source, signed, path) for signed, _ in roles.values() for path in signed.targets
     }
     access = _read(source, "access.json", ACCESS_SIZE_MAX)
+    policy = read_policy(_named(files, POLICY_PATH))
+    changes = _changes(roles, files)
     release = Release(
         roots=roots,
         roles=roles,
         files=files,
-        policy=read_policy(_named(files, POLICY_PATH)),
+        policy=policy,
         roll=read_roll(_named(files, ROLL_PATH)),
         trust=decode_trust_list(_named(files, TRUST_PATH)),
-        bases=dict(_bases(files)),
+        bases={
+            kecamatan: rights_in_force(base, changes.get(kecamatan), policy)
+            for kecamatan, base in _bases(files)
+        },
+        cleared=tuple(c for file in changes.values() for c in file.cleared),
         access=read_access(access),
         access_bytes=access,
     )
@@ -249,6 +274,20 @@ def _bases(files: dict[str, bytes]) -> Iterator[tuple[str, RightsBase]]:
             if path != f"rights/{base.kecamatan}/base.cbor.zst":
                 raise ProvinceError(f"{path} of the release holds {base.kecamatan}'s rights")
             yield base.kecamatan, base
+
+
+def _changes(
+    roles: dict[str, tuple[Targets, bytes]], files: dict[str, bytes]
+) -> dict[str, ChangesFile]:
+    """What each kecamatan's role says, by its code."""
+    found = {}
+    for role, (signed, _) in roles.items():
+        if role.startswith(CHANGES_ROLE):
+            kecamatan = role.removeprefix(CHANGES_ROLE)
+            path = changes_path(signed.targets, kecamatan)
+            if path is not None:
+                found[kecamatan] = read_named(path, files[path])
+    return found
 
 
 def _file(source: Path, signed: Targets, path: str) -> bytes:

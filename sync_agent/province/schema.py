@@ -100,9 +100,20 @@ blocked = Table(
     metadata,
     Column("household", LargeBinary(8), primary_key=True),
     Column("issue", Integer, primary_key=True, autoincrement=False),
+    Column("after", BigInteger, primary_key=True, autoincrement=False),
     Column("reason", String(40), nullable=False),
     Column("at", BigInteger, nullable=False),
-    comment="cards blocked by the province; a bit once set is never cleared here",
+    comment="cards blocked by the province, each after the clearing of that number (0: none)",
+)
+
+cleared = Table(
+    "cleared",
+    metadata,
+    Column("household", LargeBinary(8), primary_key=True),
+    Column("issue", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    comment="blocks that a kecamatan took off, by the number of its changes that say so",
 )
 
 _NEVER = """

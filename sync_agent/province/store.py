@@ -6,21 +6,23 @@ terminal cannot both find the same place free.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, create_engine, event, func, insert, select
+from sqlalchemy import Column, Connection, Row, Table, create_engine, event, func, insert, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from ledger.changes_file import Clearing
 from ledger.element import Element, RedemptionId, Right
 from sync_agent.errors import ProvinceError
 from sync_agent.province import schema
 from sync_agent.province.schema import (
     acknowledgement,
     blocked,
+    cleared,
     entry,
     fork,
     published,
@@ -212,18 +214,46 @@ def keep_fork(db: Connection, values: dict[str, object], *, most: int) -> None:
 
 
 def keep_block(db: Connection, household: bytes, issue: int, *, reason: str, at: int) -> bool:
-    """Remember a blocked card; False when it was blocked already."""
-    same = (blocked.c.household == household) & (blocked.c.issue == issue)
-    if db.execute(select(blocked.c.at).where(same)).first() is not None:
+    """Remember a blocked card; False when it is blocked already."""
+    if (household, issue) in blocked_cards(db):
         return False
-    db.execute(insert(blocked).values(household=household, issue=issue, reason=reason, at=at))
+    same = (cleared.c.household == household) & (cleared.c.issue == issue)
+    after = db.execute(select(func.max(cleared.c.number)).where(same)).scalar_one() or 0
+    values = {"household": household, "issue": issue, "after": after, "reason": reason, "at": at}
+    db.execute(insert(blocked).values(**values))
     return True
 
 
-def blocked_cards(db: Connection) -> list[tuple[bytes, int]]:
-    """Every (household, issue) that was ever blocked."""
-    rows = db.execute(select(blocked.c.household, blocked.c.issue))
-    return [(row.household, row.issue) for row in rows]
+def keep_clearings(db: Connection, clearings: Iterable[Clearing], *, at: int) -> None:
+    """Remember which blocks the kecamatan has taken off; those known already stay as they are."""
+    rows = db.execute(select(cleared.c.household, cleared.c.issue, cleared.c.number))
+    known = {(row.household, row.issue, row.number) for row in rows}
+    for c in clearings:
+        if (c.household, c.issue, c.number) not in known:
+            values = {"household": c.household, "issue": c.issue, "number": c.number, "at": at}
+            db.execute(insert(cleared).values(**values))
+
+
+def blocked_cards(db: Connection) -> set[tuple[bytes, int]]:
+    """Every (household, issue) that is blocked: set since it was last cleared."""
+    last = {(r.household, r.issue): r.number for r in _last(db, cleared, cleared.c.number)}
+    rows = _last(db, blocked, blocked.c.after)
+    return {
+        (row.household, row.issue)
+        for row in rows
+        if row.number >= last.get((row.household, row.issue), 0)
+    }
+
+
+def cleared_cards(db: Connection) -> set[tuple[bytes, int]]:
+    """Every (household, issue) whose block was taken off and has not been set again since."""
+    rows = db.execute(select(cleared.c.household, cleared.c.issue))
+    return {(row.household, row.issue) for row in rows} - blocked_cards(db)
+
+
+def _last(db: Connection, table: Table, number: Column[int]) -> Sequence[Row[Any]]:
+    columns = (table.c.household, table.c.issue, func.max(number).label("number"))
+    return db.execute(select(*columns).group_by(table.c.household, table.c.issue)).all()
 
 
 def _engine(url: str) -> Engine:

@@ -56,7 +56,7 @@ ROWS = (
 )
 BASE = make_base("629901", period="2026-4", number=1, rows=ROWS)
 POLICY = Policy(
-    form="khb-policy-1", number=3, decree="SK 1/2026", audience="KHB26", programmes=programmes(),
+    form="khb-policy-2", number=3, decree="SK 1/2026", audience="KHB26", programmes=programmes(),
     classes=(HouseholdClass(1, (ClassQuantity(1, 1),)),),
     places=(Place("6299012001", "Desa Satu", 1),),
     home_exceptions=(HomeException("6299012001", 3, 2),),

@@ -196,6 +196,27 @@ def test_published_bits_stay_though_the_store_has_forgotten_them(world: SyncWorl
     assert after != before
 
 
+def test_block_the_kecamatan_takes_off_goes_and_can_be_set_again(world: SyncWorld) -> None:
+    card = (world.homes_1[1], 1)
+    world.province.block(*card, "lost")
+    at = sorted(world.homes_1).index(card[0])
+    world.change(cleared={card: 1})
+    world.province.release(world.sign_release())
+    assert not bits(world, KEC_1).is_set(at)
+    world.province.release(world.release_folder)
+    assert not bits(world, KEC_1).is_set(at)
+    assert world.province.block(*card, "lost again") is True
+    assert bits(world, KEC_1).is_set(at)
+    world.household("moved here")  # a new base that holds the changes up to here
+    world.folded[KEC_1] = 1
+    world.province.release(world.sign_release())
+    rights = install(world, world.one)
+    household = rights.household(card[0])
+    assert household is not None
+    assert rights.blocked(household, 1)
+    rights.close()
+
+
 def test_block_of_an_unknown_household_is_refused_and_publishes_nothing(world: SyncWorld) -> None:
     before = world.province_folder.repository.versions("snapshot")
     with pytest.raises(ProvinceError, match="no household"):

@@ -15,6 +15,7 @@ from ledger.journal import open_journal
 from ledger.policy import DAY
 from ledger.repository import tuf_key, tuf_signer
 from ledger.rights import Rights
+from ledger.rights_file import FLAG_REMOVED
 from sync_agent.errors import ProvinceError
 from tests.sync_world import SyncWorld, batch_of
 from tests.world import KEC_1
@@ -107,6 +108,34 @@ def test_decree_under_its_threshold_is_refused(world: SyncWorld) -> None:
 def test_kecamatan_under_its_threshold_is_refused(world: SyncWorld) -> None:
     world.sign_changes(KEC_1, world.kecamatan_keys[KEC_1][:1])
     refuse(world, "changes-629901 was signed by 1/2 keys")
+
+
+def test_changes_of_a_kecamatan_are_in_the_rights_in_force(world: SyncWorld) -> None:
+    home = world.homes_1[0]
+    world.change(replaced={home: 4})
+    world.province.release(world.sign_release())
+    rights = Rights(world.province_folder.rights)
+    household = rights.household(home)
+    assert household is not None
+    assert household.row.issue == 4
+    assert rights.changes()[KEC_1] == 1
+    rights.close()
+
+
+def test_changes_past_the_policys_bounds_are_refused(world: SyncWorld) -> None:
+    for n in range(6):
+        world.household(f"more {n}")
+    world.province.release(world.sign_release())
+    world.change(removed=dict.fromkeys(world.rows[KEC_1], FLAG_REMOVED))
+    world.sign_release()
+    refuse(world, "remove 9 of 9 households; the policy allows 5")
+
+
+def test_changes_on_another_base_are_refused(world: SyncWorld) -> None:
+    world.change(replaced={world.homes_1[0]: 4})
+    world.household("listed since")
+    world.sign_release()
+    refuse(world, "were made on other rights than brought")
 
 
 def test_changed_decree_is_refused(world: SyncWorld) -> None:

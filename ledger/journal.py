@@ -17,6 +17,7 @@ from pathlib import Path
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
+from ledger import database
 from ledger.acknowledgement import Acknowledgement
 from ledger.act import Act, Head, Identity
 from ledger.clock import Floor, Floors
@@ -32,7 +33,6 @@ from ledger.entry import (
 from ledger.errors import JournalDamagedError, JournalError, RecordError
 from ledger.union import Known
 
-BUSY_SECONDS = 10
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -254,13 +254,7 @@ def open_journal(path: Path, *, reading: bool = False) -> Journal:
     if not path.is_file():
         raise JournalError(f"no journal at {path}; enrol the terminal or check the path")
     try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={'ro' if reading else 'rw'}",
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            uri=True,
-        )
+        connection = database.connect(path, reading=reading)
     except sqlite3.Error as error:
         raise translated(error) from error
     try:

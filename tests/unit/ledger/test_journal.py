@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from card_codec.keys import PrivateKey
+from ledger import database
 from ledger import journal as journal_module
 from ledger.acknowledgement import Acknowledgement
 from ledger.clock import Floor
@@ -210,7 +211,7 @@ def test_second_writer_waits_and_sees_what_the_first_wrote(journal: Journal) -> 
 def test_writer_that_waits_too_long_gives_nothing(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     other = open_journal(journal.path)
     with journal.act(), pytest.raises(NotSavedError, match="locked"), other.act():
         pytest.fail("two acts at once")

@@ -34,7 +34,7 @@ check: setup ## format, lint, types, import contracts and the fast tests; under 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m pytest -q -m "$(FAST)"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "$(FAST)"
 
 .PHONY: bench
 bench: setup ## the measured aims: a table, and bench/out/main.json

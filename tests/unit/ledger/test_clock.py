@@ -104,6 +104,14 @@ def test_wall_far_ahead_counts_as_far_as_the_online_time_reaches() -> None:
     assert judged(wall=T + YEAR, online=Floor(T + DAY)).early == T + WALL_TRUST
 
 
+def test_what_the_online_time_let_in_is_carried_on_by_no_more_than_45_days() -> None:
+    """Were that key stolen and the wall wrong once, the terminal would stay ahead for good."""
+    ahead = judged(wall=T + 60 * DAY, online=Floor(T + 60 * DAY, 1000, BOOT))
+    assert ahead.early == T + 60 * DAY
+    after_it = judged(wall=T, uptime=1, boot=NEXT_BOOT, last=ahead)
+    assert (after_it.early, after_it.office) == (T + WALL_TRUST, T + WALL_TRUST)
+
+
 def test_late_counts_on_from_the_online_time_in_the_same_boot() -> None:
     online = Floor(T + DAY, 1000, BOOT)
     assert judged(wall=T, uptime=1000 + HOUR, online=online).late == T + DAY + HOUR

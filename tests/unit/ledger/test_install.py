@@ -197,6 +197,13 @@ def test_missing_ledger_is_installed_again(point: Point) -> None:
     assert point.answers() == answers
 
 
+def test_ledger_that_is_gone_is_not_taken_for_installed_by_whoever_looks(point: Point) -> None:
+    journal, reading = point.counter._desk.journal, point.world.clock.read()
+    assert not install.take_in_box(point.folder, journal, reading).changed
+    point.folder.rights.unlink()
+    assert install.take_in_box(point.folder, journal, reading) == Installed(True, 1)
+
+
 # --- before the first ledger ---
 
 

@@ -30,6 +30,13 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     REVOKED = "revoked"
     REPLACED = "replaced"
+    # A number typed from a KTP or KK
+    NUMBER_LENGTH = "number_length"
+    NUMBER_DATE = "number_date"
+    LOOK_UP_UNKNOWN = "look_up_unknown"
+    LOOK_UP_AMBIGUOUS = "look_up_ambiguous"
+    LOOK_UP_CLOSED = "look_up_closed"
+    LOOK_UP_QUOTA_USED = "look_up_quota_used"
     # What is owed
     RIGHT_NOT_HERE = "right_not_here"
     NOT_ENTITLED = "not_entitled"

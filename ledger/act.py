@@ -85,6 +85,13 @@ class Act:
             return None
         return int(row[0])
 
+    def count(self, kind: Kind, *, since: int) -> int:
+        """Entries of a kind since a time, by their early time (Unix seconds)."""
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM entry WHERE kind = ? AND early >= ?", (int(kind), since)
+        ).fetchone()
+        return int(count)
+
     def raise_floor(self, name: str, floor: Floor) -> None:
         """Keep a newer signed time; an older one is ignored."""
         self._db.execute(

@@ -10,7 +10,7 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.ngclient import Updater, UpdaterConfig
 
 from ledger.clock import Moment
@@ -53,6 +53,10 @@ class Brought:
     def holds(self, path: str) -> bool:
         """Whether a role that may speak of it names this file."""
         return self._updater.get_targetinfo(path) is not None
+
+    def named(self, path: str) -> TargetFile | None:
+        """Length and hash under which a role names this file; None if none does."""
+        return self._updater.get_targetinfo(path)
 
     def target(self, path: str) -> bytes:
         """A file, of the length and hash that its role names.

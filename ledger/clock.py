@@ -73,6 +73,15 @@ class Floors:
     online: Floor = Floor()
 
 
+WIB = 7 * 3600
+"""Waktu Indonesia Barat, seconds ahead of UTC."""
+
+
+def day_begins(at: int) -> int:
+    """When the day of a time began at the counter (WIB), Unix seconds."""
+    return (at + WIB) // DAY * DAY - WIB
+
+
 class Moment(Record, frozen=True):
     """The time as an entry carries it: readings, floors and what follows from them."""
 

@@ -103,18 +103,33 @@ class Refusal(Record, frozen=True):
     presented: Presented
 
 
+class LookUp(Record, frozen=True):
+    """A number typed from a KTP or KK was looked up. The number and its tag are never kept.
+
+    Attributes:
+        household: whose it is; None when it was not found.
+        member: the person whose number it is, 0 for the number of the KK.
+        reason: code of the refusal, empty when the family was found.
+    """
+
+    household: HouseholdId | None
+    member: U8
+    reason: Annotated[str, msgspec.Meta(max_length=80)]
+
+
 class Opened(Record, frozen=True):
     """The terminal began to serve (first entry of an epoch, or a new day)."""
 
     point: ShortText
 
 
-Content = Redemption | Void | Handover | Refusal | Opened
+Content = Redemption | Void | Handover | Refusal | LookUp | Opened
 CONTENT: dict[Kind, type[Content]] = {
     Kind.REDEMPTION: Redemption,
     Kind.VOID: Void,
     Kind.HANDOVER: Handover,
     Kind.REFUSAL: Refusal,
+    Kind.LOOK_UP: LookUp,
     Kind.OPEN: Opened,
 }
 KIND_OF = {content: kind for kind, content in CONTENT.items()}

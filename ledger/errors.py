@@ -4,6 +4,9 @@
     - ``RecordError``            bytes that are not the record they claim to be
     - ``FolderError``            a terminal's folder or configuration is wrong
     - ``RightsError``            what came from the office cannot be installed
+    - ``CustodyError``           a terminal's sealing key cannot be used
+        - ``WrongPinError``      the PIN does not open it
+        - ``ClosedError``        the day is not open
     - ``JournalError``
         - ``JournalDamagedError``  the journal does not hold together
         - ``NotSavedError``        the act could not be made durable: nothing was given
@@ -34,6 +37,18 @@ class FolderError(LedgerError):
 
 class RightsError(LedgerError):
     """A file from the in-box was not accepted; what was installed before stays."""
+
+
+class CustodyError(LedgerError):
+    """The key that opens people files cannot be used."""
+
+
+class WrongPinError(CustodyError):
+    """The PIN does not open the key, or too many were tried."""
+
+
+class ClosedError(CustodyError):
+    """The day is not open, so that people files stay sealed."""
 
 
 class JournalError(LedgerError):

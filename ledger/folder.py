@@ -76,6 +76,21 @@ class TerminalFolder:
         return self.root / "keys" / "terminal.pem"
 
     @property
+    def people(self) -> Path:
+        """People files of the villages served here, as the office sealed them."""
+        return self.root / "people"
+
+    @property
+    def sealing_key(self) -> Path:
+        """What opens people files, locked under the day's PIN (mode 0600)."""
+        return self.root / "keys" / "sealing.locked"
+
+    @property
+    def sealing_public(self) -> Path:
+        """Its public half, to which the office seals."""
+        return self.root / "keys" / "sealing.pub"
+
+    @property
     def road_token(self) -> Path:
         """What the agent shows at the province's door; worth nothing at a counter."""
         return self.root / "keys" / "road.token"

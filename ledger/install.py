@@ -30,6 +30,7 @@ from ledger.errors import FolderError, NotSavedError, RecordError, RightsError
 from ledger.folder import TerminalFolder, write_whole
 from ledger.in_box import list_brought, read_brought
 from ledger.journal import Journal
+from ledger.people_install import brought_people, install_people
 from ledger.policy import Policy, read_policy
 from ledger.rights import Rights
 from ledger.rights_build import BaseToInstall, Versions, build_rights
@@ -70,6 +71,7 @@ class _Read:
     trust: TrustList
     bases: list[BaseToInstall]
     segments: list[bytes]
+    people: dict[str, bytes]
     old: Standing
 
 
@@ -178,11 +180,12 @@ def _verify(folder: TerminalFolder, journal: Journal, reading: Reading) -> _Read
         bases = [kecamatan_rights(brought, kec, policy, old) for kec in me.holds]
         known = journal.known()
         segments = [s for kec in me.holds for s in new_usage(brought, kec, known.next_segment(kec))]
+        people = brought_people(brought, folder, policy, me.ordinal)
         office_time = max([brought.time("targets", Targets), *(b.office_time for b in bases)])
         versions = brought.versions(office_time)
     except (RepositoryError, DownloadError, DeserializationError, OSError) as error:
         raise RightsError(f"what was brought is not accepted: {_plain(error)}") from error
-    read = _Read(versions, policy, roll, trust, bases, segments, old)
+    read = _Read(versions, policy, roll, trust, bases, segments, people, old)
     _check_not_older(read)
     return read
 
@@ -230,6 +233,7 @@ def _install(folder: TerminalFolder, journal: Journal, read: _Read, reading: Rea
         trust=read.trust,
         bases=read.bases,
     )
+    install_people(folder, read.people)
     return new
 
 

@@ -156,6 +156,22 @@ class ChangeBounds(Record, frozen=True):
     at_least: U16 = 5
 
 
+class LookUpRules(Record, frozen=True):
+    """How a number typed from a KTP or KK is looked up, and how often.
+
+    Attributes:
+        salt: 16 bytes of argon2id, of the period.
+        memory_kib: memory of one argon2id, KiB; bounded, so that no terminal is brought down.
+        passes: its passes over that memory.
+        per_day: look-ups of one terminal in one day (WIB).
+    """
+
+    salt: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)] = bytes(16)
+    memory_kib: Annotated[int, msgspec.Meta(ge=8, le=1024 * 1024)] = 64 * 1024
+    passes: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
+    per_day: U16 = 60
+
+
 class Policy(Record, frozen=True):
     """Everything the decree fixes for a period.
 
@@ -167,6 +183,7 @@ class Policy(Record, frozen=True):
         quiet_days: days a kecamatan may stay without an offline signature before it ages.
         complaints: telephone for complaints.
         changes: how much a kecamatan may change of it.
+        look_up: how families are found without a card.
     """
 
     form: Literal["khb-policy-2"]
@@ -181,6 +198,7 @@ class Policy(Record, frozen=True):
     quiet_days: U16
     complaints: ShortText
     changes: ChangeBounds = ChangeBounds()
+    look_up: LookUpRules = LookUpRules()
 
     def programme(self, name: str) -> Programme | None:
         """The programme of that id."""

@@ -26,10 +26,11 @@ from ledger.folder import write_whole
 from provisioning.cards import IssuedCard, Order, issue_card
 from provisioning.decree import full_trust
 from provisioning.demo import make_demo_office
-from provisioning.enrol import Enrolment, enrol
+from provisioning.enrol import Enrolment, enrol, seal_to
 from provisioning.errors import ProvisioningError, WrongUseError
 from provisioning.keys import office_roles
 from provisioning.listing import list_households
+from provisioning.look_up_tags import demo_numbers, read_numbers, tag_numbers
 from provisioning.office import open_office
 from provisioning.publish import publish
 
@@ -178,6 +179,57 @@ def enrol_command(
     }
     words = f"Terminal {done.ordinal} enrolled; publish again to list it: {done.config}"
     _report(report, words, as_json=as_json)
+
+
+@app.command("seal-to")
+def seal_to_command(
+    office: OfficeDir,
+    terminal: Annotated[Path, typer.Option(help="The terminal's folder.")],
+    as_json: Json = False,
+) -> None:
+    """Take a new sealing key of an enrolled terminal whose PIN was forgotten."""
+    with open_office(office.resolve()) as opened:
+        ordinal = seal_to(opened, terminal.resolve())
+    words = f"Terminal {ordinal} has a new sealing key; publish again to seal people to it"
+    _report({"ordinal": ordinal}, words, as_json=as_json)
+
+
+@app.command("look-up")
+def look_up_command(
+    office: OfficeDir,
+    numbers: Annotated[
+        Path | None, typer.Option(help="List of household,member,number; member 0 is the KK.")
+    ] = None,
+    household: Annotated[
+        list[str] | None, typer.Option(help="Of a demonstration: only this one; repeat it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the tags by which counters find families; no number is kept."""
+    if numbers is not None and household:
+        raise WrongUseError("--household chooses among made-up people; leave it or --numbers out")
+    with open_office(office.resolve()) as opened:
+        chosen = [_household_id(text) for text in household] if household else None
+        listed = demo_numbers(opened, chosen) if numbers is None else read_numbers(numbers)
+        done = tag_numbers(opened, listed)
+    report = {"tags": done.tags, "doubled": list(done.doubled)}
+    words = f"{done.tags} numbers lead to their families; publish again to hand them out"
+    twice = f"\n{len(done.doubled)} families share a number with another: {', '.join(done.doubled)}"
+    _report(report, words + (twice if done.doubled else ""), as_json=as_json)
+
+
+@app.command("numbers")
+def numbers_command(
+    office: OfficeDir,
+    household: Annotated[str, typer.Option(help="Id of the household, 16 hexadecimal digits.")],
+    as_json: Json = False,
+) -> None:
+    """Say the made-up numbers of a demonstration's family: its KK and its members' NIK."""
+    with open_office(office.resolve()) as opened:
+        found = list(demo_numbers(opened, [_household_id(household)]))
+    report = [{"member": one.member, "number": one.number} for one in found]
+    lines = [f"{'KK' if not one.member else one.member}  {one.number}" for one in found]
+    _report(report, "\n".join(lines), as_json=as_json)
 
 
 @app.command()

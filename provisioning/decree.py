@@ -21,7 +21,9 @@ from ledger.record import pack
 from ledger.rights_file import HouseholdRow, make_base, read_base, state_root, write_base
 from ledger.roll import Roll, Terminal, read_roll, trusted_key, write_roll
 from provisioning.errors import ProvisioningError
+from provisioning.look_up_tags import look_up_master, look_up_salt
 from provisioning.office import Office
+from provisioning.people_files import sealed_people
 from provisioning.policy_table import PolicyTable, make_policy, read_policy_table
 from provisioning.progress import show_progress
 from provisioning.roster import Roster
@@ -61,7 +63,8 @@ def make_decree(office: Office) -> Decree:
         )
     with roster.db.atomic():
         terminals = read_terminals(roster)
-        policy = _policy(roster, table, terminals)
+        salt = look_up_salt(look_up_master(office), table.period)
+        policy = _policy(roster, table, terminals, salt=salt)
         roll = _roll(roster, terminals)
         files = {
             POLICY_PATH: write_policy(policy),
@@ -73,6 +76,7 @@ def make_decree(office: Office) -> Decree:
                 path = base_path(kecamatan)
                 files[path] = _base(roster, table.period, policy, kecamatan)
                 advance(count)
+        files |= sealed_people(office, policy, table.period, terminals)
     _read_back(files)
     return Decree(files, policy.number, sum(counts.values()), len(terminals))
 
@@ -121,7 +125,9 @@ def read_terminals(roster: Roster) -> tuple[Terminal, ...]:
     )
 
 
-def _policy(roster: Roster, table: PolicyTable, terminals: Iterable[Terminal]) -> Policy:
+def _policy(
+    roster: Roster, table: PolicyTable, terminals: Iterable[Terminal], *, salt: bytes
+) -> Policy:
     homes: dict[str, int] = {}
     ordinals = set()
     for terminal in terminals:
@@ -133,7 +139,7 @@ def _policy(roster: Roster, table: PolicyTable, terminals: Iterable[Terminal]) -
         for desa, kecamatan, name in roster.db.execute("SELECT code, kecamatan, name FROM desa")
     ]
     _check_homes(table, {place.desa for place in places}, ordinals)
-    draft = make_policy(table, number=0, places=places)
+    draft = make_policy(table, number=0, places=places, salt=salt)
     number = roster.number(POLICY_PATH, _digest(pack(draft)))
     return msgspec.structs.replace(draft, number=number)
 

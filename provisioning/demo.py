@@ -66,7 +66,7 @@ def make_demo_office(
     places = draw_places(kecamatan, table.places, random)
     today = (datetime.fromtimestamp(now, UTC) + WIB).date()
     policy = demo_policy(today)
-    with create_office(root, issuer="ID-KT", card_years=5, policy=policy) as office:
+    with create_office(root, issuer="ID-KT", card_years=5, policy=policy, demo_seed=seed) as office:
         read_policy_table(office.policy_table)
         for role in office_roles([place.code for place in places]):
             office.keys.create(role)

@@ -19,8 +19,10 @@ import msgspec
 from card_codec.errors import CardCodecError
 from card_codec.keys import KID_BYTES, PEM_BYTES_MAX, PublicKey
 from ledger.access import token_hash
+from ledger.errors import RecordError
 from ledger.folder import TerminalConfig, write_whole
 from ledger.repository import Repository
+from ledger.sealing import read_recipient
 from provisioning.errors import ProvisioningError, WrongUseError
 from provisioning.office import Office
 
@@ -28,6 +30,8 @@ TOKEN_BYTES = 32
 ORDINAL_MAX = 0xFFFF
 AWAY_MAX = 0xFFFF
 FIRST_EPOCH = 1
+SEALING = Path("keys") / "sealing.pub"
+"""Below the terminal's folder; its secret half never leaves it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,7 @@ def enrol(
     _check_kecamatan(office, holds)
     _check_away(enrolment.away)
     key = _read_key(terminal)
+    recipient = read_sealing(terminal)
     _check_new(office, key)
     root = _newest_root(office)
     token = randomness(TOKEN_BYTES).hex()
@@ -109,11 +114,65 @@ def enrol(
         }
         office.roster.db.table("terminal").insert(row)
         office.roster.insert_all("terminal_holds", [(ordinal, FIRST_EPOCH, k) for k in holds])
-        write_whole(terminal / "keys" / "root.json", root)
-        write_whole(terminal / "keys" / "road.token", token.encode(), mode=0o600)
-        # Last, and only then the roster is committed: a folder with a configuration is enrolled.
-        write_whole(terminal / "terminal.toml", config.encode())
+        sealing = [] if recipient is None else [(ordinal, FIRST_EPOCH, recipient)]
+        office.roster.insert_all("terminal_sealing", sealing)
+        _give_papers(terminal, root=root, token=token, config=config)
     return Enrolled(ordinal, FIRST_EPOCH, terminal / "terminal.toml")
+
+
+def _give_papers(terminal: Path, *, root: bytes, token: str, config: str) -> None:
+    """The configuration comes last; only then is the roster committed: with it, it is enrolled."""
+    write_whole(terminal / "keys" / "root.json", root)
+    write_whole(terminal / "keys" / "road.token", token.encode(), mode=0o600)
+    write_whole(terminal / "terminal.toml", config.encode())
+
+
+def seal_to(office: Office, terminal: Path) -> int:
+    """Take the new sealing key of a terminal that is enrolled; its PIN was forgotten.
+
+    Returns:
+        The terminal's ordinal; people files are sealed to the new key from the next publication on.
+
+    Raises:
+        ProvisioningError: no sealing key there, or the terminal is not enrolled.
+    """
+    spki, recipient = _read_key(terminal).spki, read_sealing(terminal)
+    if recipient is None:
+        raise ProvisioningError(
+            f"no sealing key at {terminal / SEALING}; make one with `betang-terminal init`"
+        )
+    found = office.roster.db.execute(
+        "SELECT ordinal, epoch FROM terminal WHERE spki = ?", (spki,)
+    ).fetchone()
+    if found is None:
+        raise ProvisioningError(
+            f"the terminal in {terminal} is not enrolled; do that with `betang-provision enrol`"
+        )
+    with office.roster.db.atomic():
+        row = {"ordinal": found[0], "epoch": found[1], "recipient": recipient}
+        office.roster.db.table("terminal_sealing").upsert(row, pk=("ordinal", "epoch"))
+    return int(found[0])
+
+
+def read_sealing(terminal: Path) -> str | None:
+    """The terminal's sealing recipient, if it has one; without, it gets no people files.
+
+    Raises:
+        ProvisioningError: there is a file, and it is none.
+    """
+    path = terminal / SEALING
+    try:
+        with path.open("rb") as file:
+            return read_recipient(file.read(PEM_BYTES_MAX).decode("ascii").strip())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ProvisioningError(f"{path} cannot be read: {error.strerror}; check it") from error
+    except (RecordError, UnicodeDecodeError) as error:
+        raise ProvisioningError(
+            f"{path} is not the public half of a sealing key; make a new one with"
+            " `betang-terminal init`"
+        ) from error
 
 
 def _check_away(households: int) -> None:

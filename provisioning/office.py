@@ -34,11 +34,13 @@ class OfficeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         issuer: who issues the cards, ISO 3166-2 (``ID-KT``).
         card_years: how long a card is good for.
+        demo_seed: of a demonstration office, whose people and numbers are made up from it.
     """
 
     form: Literal["khb-office-1"]
     issuer: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
     card_years: Annotated[int, msgspec.Meta(ge=1, le=20)]
+    demo_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Office:
     def release(self) -> Path:
         """The TUF repository as the office signs it."""
         return self.root / "release"
+
+    @property
+    def look_up_master(self) -> Path:
+        """From which the look-up keys of all desa and periods follow (mode 0600)."""
+        return self.root / "keys" / "look-up.key"
 
     @property
     def province_keys(self) -> Path:
@@ -89,7 +96,9 @@ def open_office(root: Path) -> Iterator[Office]:
 
 
 @contextmanager
-def create_office(root: Path, *, issuer: str, card_years: int, policy: str) -> Iterator[Office]:
+def create_office(
+    root: Path, *, issuer: str, card_years: int, policy: str, demo_seed: int | None = None
+) -> Iterator[Office]:
     """Make an office in a new or empty folder; ``office.toml`` is written last.
 
     Args:
@@ -97,6 +106,7 @@ def create_office(root: Path, *, issuer: str, card_years: int, policy: str) -> I
         issuer: ISO 3166-2 code.
         card_years: how long a card is good for.
         policy: text of the policy table.
+        demo_seed: for a demonstration alone.
 
     Raises:
         ProvisioningError: the folder is not empty or cannot be written.
@@ -107,7 +117,7 @@ def create_office(root: Path, *, issuer: str, card_years: int, policy: str) -> I
             raise ProvisioningError(f"{root} is not empty; name a new folder with --dir")
     except OSError as error:
         raise ProvisioningError(f"cannot make an office in {root}: {error.strerror}") from error
-    config = OfficeConfig(form="khb-office-1", issuer=issuer, card_years=card_years)
+    config = OfficeConfig("khb-office-1", issuer, card_years, demo_seed)
     try:
         with _alone(root), Roster.create(root / "office.db") as roster:
             office = Office(root, config, roster, KeyRing(root / "keys"))
@@ -117,6 +127,7 @@ def create_office(root: Path, *, issuer: str, card_years: int, policy: str) -> I
                 f'form = "{config.form}"',
                 f'issuer = "{config.issuer}"',
                 f"card_years = {config.card_years}",
+                *([] if demo_seed is None else [f"demo_seed = {demo_seed}"]),
             )
             write_whole(root / "office.toml", ("\n".join(lines) + "\n").encode())
     except BaseException:

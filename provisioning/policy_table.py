@@ -22,6 +22,7 @@ from ledger.policy import (
     HomeException,
     HouseholdClass,
     Limit,
+    LookUpRules,
     Place,
     Policy,
     Programme,
@@ -100,6 +101,14 @@ class HomeRow(_Row, frozen=True):
     terminal: Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)]
 
 
+class LookUpRow(_Row, frozen=True):
+    """How a number typed from a KTP or KK is looked up; its salt is the office's."""
+
+    memory_kib: Annotated[int, msgspec.Meta(ge=8, le=1024 * 1024)] = LookUpRules().memory_kib
+    passes: Annotated[int, msgspec.Meta(ge=1, le=16)] = LookUpRules().passes
+    per_day: U16 = LookUpRules().per_day
+
+
 class PolicyTable(_Row, frozen=True):
     """The whole file."""
 
@@ -115,6 +124,7 @@ class PolicyTable(_Row, frozen=True):
     )
     freshness: Annotated[tuple[FreshnessRow, ...], msgspec.Meta(min_length=1)]
     home: tuple[HomeRow, ...] = ()
+    look_up: LookUpRow = LookUpRow()
 
 
 def read_policy_table(path: Path) -> PolicyTable:
@@ -143,13 +153,16 @@ def read_policy_table(path: Path) -> PolicyTable:
     return table
 
 
-def make_policy(table: PolicyTable, *, number: int, places: Iterable[Place]) -> Policy:
+def make_policy(
+    table: PolicyTable, *, number: int, places: Iterable[Place], salt: bytes = bytes(16)
+) -> Policy:
     """The policy of a table that was read, with the places and homes of the roster.
 
     Args:
         table: checked by ``read_policy_table``.
         number: of the policy; rises when its content changes.
         places: every desa with its home terminal.
+        salt: of the period, for look-up.
     """
     numbers = {row.id: row.number for row in table.programme}
     classes = (
@@ -177,7 +190,14 @@ def make_policy(table: PolicyTable, *, number: int, places: Iterable[Place]) -> 
         freshness=tuple(FreshnessStep(row.days, row.away_percent) for row in table.freshness),
         quiet_days=table.quiet_days,
         complaints=table.complaints,
+        look_up=look_up_rules(table, salt=salt),
     )
+
+
+def look_up_rules(table: PolicyTable, *, salt: bytes) -> LookUpRules:
+    """How numbers are looked up in the period of a table, with its salt (16 bytes)."""
+    row = table.look_up
+    return LookUpRules(salt, row.memory_kib, row.passes, row.per_day)
 
 
 def _programme(row: ProgrammeRow) -> Programme:

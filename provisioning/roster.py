@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from ledger.rights_file import FLAG_CHIP, HouseholdRow, MemberRight
 from provisioning.errors import ProvisioningError, WrongUseError
 
-ROSTER_VERSION = 1
+ROSTER_VERSION = 2
 
 TABLES: dict[
     str, tuple[dict[str, type], str | tuple[str, ...], tuple[tuple[str, str, str], ...]]
@@ -81,6 +81,20 @@ TABLES: dict[
         "spki",
         (),
     ),
+    # By which a typed number finds a household or its member (0: the number of the KK). Neither
+    # the number nor anything it could be told from without the look-up key stands here.
+    "look_up_tag": (
+        {"household": bytes, "member": int, "desa": str, "period": str, "tag": bytes},
+        ("household", "member"),
+        (("household", "household", "id"),),
+    ),
+    "terminal_sealing": (
+        {"ordinal": int, "epoch": int, "recipient": str},
+        ("ordinal", "epoch"),
+        (),
+    ),
+    # Sealing the same twice gives other bytes: what was sealed is kept until its content changes.
+    "sealed": ({"path": str, "digest": bytes, "data": bytes}, "path", ()),
     "numbered": ({"path": str, "digest": bytes, "number": int}, "path", ()),
 }
 MAY_BE_NULL = {"born", "shut_out", "valid_until", "revoked_at"}
@@ -249,6 +263,11 @@ class Roster:
         """Insert many rows, columns in the order of the schema."""
         marks = ", ".join("?" * len(TABLES[table][0]))
         self.db.conn.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - own names
+
+    def replace_all(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Insert many rows, each in the place of the one with its key."""
+        marks = ", ".join("?" * len(TABLES[table][0]))
+        self.db.conn.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)  # noqa: S608 - own names
 
 
 @contextmanager

@@ -24,6 +24,8 @@ OFFER_TRIES = 4
 METADATA_SIZE_MAX = 16 * 1024 * 1024
 SUPERSEDED_SECONDS = 7 * 86_400
 """What no offer has named for so long is swept: whoever was reading it is long done."""
+_PEOPLE = "targets/people/"
+"""People of a period that is over, or of a desa no longer served, go at once."""
 _USAGE = re.compile(r"targets/usage/[0-9]{6}/")
 
 
@@ -89,7 +91,8 @@ def _sweep(in_box: Path, offered: set[str], *, now: int) -> None:
             continue
         file = in_box / path
         with suppress(OSError):  # what cannot be swept now is swept next time
-            if now - file.stat(follow_symlinks=False).st_mtime > SUPERSEDED_SECONDS:
+            age = now - file.stat(follow_symlinks=False).st_mtime
+            if age > SUPERSEDED_SECONDS or path.startswith(_PEOPLE):
                 file.unlink()
 
 

@@ -21,16 +21,20 @@ from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
 from ledger.entry import Presented
 from ledger.errors import FolderError, LedgerError
-from ledger.folder import open_folder
-from terminal.counter import Counter, Presentation, Redeemed, Request, open_counter
+from ledger.locked_key import check_pin
+from terminal.counter import Found, Presentation, Redeemed, Request
 from terminal.decision import ChooseMember, Verdict
 from terminal.demo.prepare import prepare
 from terminal.errors import TerminalError, WrongRequestError
-from terminal.init import ensure_journal, make_keys
+from terminal.init import add_sealing_key, make_keys
+from terminal.opening import open_for_use, read_pin, read_typed
+from terminal.people_commands import add_people_commands
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
+
+add_people_commands(app)
 
 Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON line")]
@@ -51,12 +55,30 @@ def main() -> None:
 @app.command()
 def init(
     folder: Annotated[Path, typer.Option("--dir", help="the terminal's folder")],
+    pin_file: Annotated[
+        Path | None, typer.Option(help="file with the day's PIN: makes a sealing key too")
+    ] = None,
+    new_sealing_key: Annotated[
+        bool, typer.Option("--new-sealing-key", help="the PIN is forgotten: begin anew")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a terminal's own key; the office enrols its public half."""
-    public = make_keys(folder)
+    """Make a terminal's own keys; the office enrols their public halves."""
+    if new_sealing_key and pin_file is None:
+        raise WrongRequestError("a sealing key is locked under a PIN: say --pin-file")
+    pin = read_pin(pin_file) if pin_file else None
+    if pin is not None:
+        check_pin(pin)
+    has_key = (folder / "keys" / "terminal.pem").exists()
+    public = folder / "keys" / "terminal.pub" if has_key and pin else make_keys(folder)
+    sealing = pin and add_sealing_key(
+        folder, pin, randomness=secrets.token_bytes, anew=new_sealing_key
+    )
     report = {"folder": str(folder), "public": str(public)}
-    typer.echo(json.dumps(report) if as_json else f"give {public} to the office to enrol")
+    if sealing:
+        report["sealing"] = str(sealing)
+    told = f"{public} and {sealing}" if sealing else str(public)
+    typer.echo(json.dumps(report) if as_json else f"give {told} to the office to enrol")
 
 
 @app.command()
@@ -65,6 +87,9 @@ def redeem(  # noqa: PLR0917 - a command's options
     programme: Annotated[str, typer.Option(help="id of the programme")],
     image: Annotated[Path | None, typer.Option(help="picture of the card")] = None,
     text: Annotated[str | None, typer.Option(help="text of the card, KHB1…")] = None,
+    by_look_up: Annotated[
+        bool, typer.Option("--look-up", help="by a NIK or KK number, read from stdin")
+    ] = False,
     member: Annotated[int | None, typer.Option(help="number of the person")] = None,
     quantity: Annotated[
         int | None, typer.Option(help="units; all that is left if not said")
@@ -72,11 +97,20 @@ def redeem(  # noqa: PLR0917 - a command's options
     as_json: Json = False,
 ) -> None:
     """Show one card at this counter: give, or refuse and say why."""
-    presentation = _presentation(image, text)
-    counter = _open(config)
+    shown = _presentation(image, text, by_look_up=by_look_up)
+    counter = open_for_use(config)
     try:
         counter.take_in_box()
-        outcome = counter.redeem(presentation, Request(programme, member, quantity))
+        if isinstance(shown, str) and counter.programmes():
+            counter.programme(programme)  # before somebody is looked for in vain
+        found = counter.look_up(shown) if isinstance(shown, str) else shown
+        if isinstance(found, Found):
+            found = Presentation.of_found(found)
+        outcome: Redeemed | Verdict = (
+            found
+            if isinstance(found, Refused)
+            else counter.redeem(found, Request(programme, member, quantity))
+        )
         unit = counter.programme(programme).unit.id if counter.programmes() else None
     finally:
         counter.close()
@@ -106,7 +140,7 @@ def serve(
         typer.echo(json.dumps({"ready": True, "url": url}))
         sys.stdout.flush()
 
-    counter = _open(config, serving=True)
+    counter = open_for_use(config, serving=True)
     try:
         counter.take_in_box()
         serve_page(counter, port=port, token=token, ready=ready, embed=embed)
@@ -117,7 +151,7 @@ def serve(
 @app.command()
 def state(config: Config, as_json: Json = False) -> None:
     """Where this counter stands: entries, ledger, what waits for a road."""
-    counter = _open(config)
+    counter = open_for_use(config)
     try:
         counter.take_in_box()
         now = counter.state()
@@ -160,16 +194,12 @@ def demo(
     run_demo(folder, report, say=typer.echo)
 
 
-def _open(config: Path, *, serving: bool = False) -> Counter:
-    folder = open_folder(config)
-    ensure_journal(folder)
-    return open_counter(folder, serving=serving)
-
-
-def _presentation(image: Path | None, text: str | None) -> Presentation:
-    """What was shown. A picture without a readable code is shown as an empty text."""
-    if (image is None) == (text is None):
-        raise WrongRequestError("show one card: either --image or --text")
+def _presentation(image: Path | None, text: str | None, *, by_look_up: bool) -> Presentation | str:
+    """What was shown; digits that were typed. A picture without a code is shown as no text."""
+    if (image is not None) + (text is not None) + by_look_up != 1:
+        raise WrongRequestError("show one card: --image, --text or --look-up")
+    if by_look_up:
+        return read_typed()
     if image is None:
         return Presentation(text or "", Presented.TEXT)
     try:

@@ -7,7 +7,10 @@ import threading
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
-from ledger.clock import Clock, SystemClock
+from card_codec.refusal import Refused
+from ledger.clock import Clock, SystemClock, day_begins
+from ledger.custody import FileCustody, KeyCustody
+from ledger.day_room import DayRoom
 from ledger.entry import Kind, Presented, Refusal
 from ledger.errors import JournalError, RightsError
 from ledger.folder import TerminalFolder
@@ -17,8 +20,9 @@ from ledger.policy import DAY, Policy, Programme, Scope
 from ledger.rights import Rights
 from ledger.roll import terminal_name
 from terminal import decision
-from terminal.decision import Approved, ChooseMember, Verdict
+from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.errors import WrongRequestError
+from terminal.look_up import PeopleDrawer, look_up
 from terminal.redeem import (
     Desk,
     Presentation,
@@ -28,9 +32,6 @@ from terminal.redeem import (
     redeem,
     refuse_without_ledger,
 )
-
-WIB = 7 * 3600
-"""Waktu Indonesia Barat, seconds ahead of UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,16 @@ class Counter:
     """One open terminal. Safe to call from several threads."""
 
     def __init__(
-        self, folder: TerminalFolder, journal: Journal, clock: Clock, *, serving: bool = False
+        self,
+        folder: TerminalFolder,
+        journal: Journal,
+        clock: Clock,
+        *,
+        custody: KeyCustody,
+        serving: bool = False,
     ) -> None:
         self.folder = folder
+        self._drawer = PeopleDrawer(folder, custody)
         self._lock = threading.RLock()
         self._problem: str | None = None
         self._tally = _Tally()
@@ -113,6 +121,9 @@ class Counter:
             self._problem = installed.problem
             if installed.changed or self._is_outdated():
                 self._open_rights()
+            if self.policy is not None:
+                now = now_here(self._desk.journal, self._desk.clock.read())
+                self._drawer.purge_settled(self.policy, now.early)
             return installed
 
     @property
@@ -143,14 +154,24 @@ class Counter:
         with self._lock:
             if self._desk.rights is None:
                 return refuse_without_ledger(self._desk, presentation)
-            return look(self._desk, presentation, self._checked(request))
+            return look(self._with_people(), presentation, self._checked(request))
 
     def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         """Give or refuse; recorded and durable when this returns."""
         with self._lock:
             if self._desk.rights is None:
                 return refuse_without_ledger(self._desk, presentation)
-            return redeem(self._desk, presentation, self._checked(request))
+            return redeem(self._with_people(), presentation, self._checked(request))
+
+    def look_up(self, typed: str) -> Found | Refused:
+        """Find a family by a number of its KTP or KK; the look-up is recorded, never the number."""
+        with self._lock:
+            return look_up(self._with_people(), self._drawer.custody, typed)
+
+    def let_go(self) -> None:
+        """If the day was closed meanwhile, keep nobody's name any longer."""
+        with self._lock:
+            self._with_people()
 
     def state(self) -> CounterState:
         """What the screen says now."""
@@ -163,6 +184,10 @@ class Counter:
             self._desk.journal.close()
             if self._desk.rights:
                 self._desk.rights.close()
+
+    def _with_people(self) -> Desk:
+        self._desk.people = self._drawer.look()
+        return self._desk
 
     def _checked(self, request: Request) -> decision.Request:
         programme = self.programme(request.programme)
@@ -202,7 +227,7 @@ class Counter:
         desk = self._desk
         journal, rights = desk.journal, desk.rights
         moment = now_here(journal, desk.clock.read())
-        today = (moment.early + WIB) // DAY * DAY - WIB
+        today = day_begins(moment.early)
         self._tally.follow(journal)
         head, acknowledged = journal.head(), journal.acknowledged()
         known_to_all = acknowledged.seq if acknowledged else 0
@@ -228,7 +253,7 @@ class Counter:
             at=moment.early,
             asks_handover=bool(last and not last[1] and last[0].body.seq <= desk.handover_since),
             last_refusal=self._tally.last_refusal,
-            problem=self._problem,
+            problem=self._problem or next(iter(desk.people.problems), None),
         )
 
     def _twice(self, known_to_all: int) -> int:
@@ -271,9 +296,19 @@ class _Tally:
 
 
 def open_counter(
-    folder: TerminalFolder, *, clock: Clock | None = None, serving: bool = False
+    folder: TerminalFolder,
+    *,
+    clock: Clock | None = None,
+    serving: bool = False,
+    room: DayRoom | None = None,
 ) -> Counter:
     """Open a terminal's folder for serving.
+
+    Args:
+        folder: the terminal's.
+        clock: that of the machine if not given.
+        serving: whether a page is served; hand-overs of before are then asked about.
+        room: where the day's key lies when the day is open.
 
     Raises:
         LedgerError: the folder, the key or the journal cannot be used.
@@ -282,7 +317,9 @@ def open_counter(
     try:
         _check_identity(folder, journal)
         journal.check_pages()
-        return Counter(folder, journal, clock or SystemClock(), serving=serving)
+        clock = clock or SystemClock()
+        custody = FileCustody(room, clock)
+        return Counter(folder, journal, clock, custody=custody, serving=serving)
     except BaseException:
         journal.close()
         raise
@@ -307,6 +344,7 @@ __all__ = [
     "ChooseMember",
     "Counter",
     "CounterState",
+    "Found",
     "Presentation",
     "Presented",
     "Redeemed",

@@ -7,8 +7,8 @@ of the ledger. (Unreadable, malformed and badly signed presentations never come 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from card_codec.credential import Credential, check_audience, check_dates, check_kind
 from card_codec.reason import Reason
@@ -18,8 +18,41 @@ from ledger.element import Right
 from ledger.entry import Basis, Presented
 from ledger.policy import FreshnessStep, Limit, Programme, Scope, Window
 from ledger.rights import Household
-from ledger.rights_file import FLAG_CHIP, FLAG_DECEASED, FLAG_MOVED, FLAG_REMOVED
+from ledger.rights_file import (
+    FLAG_CHIP,
+    FLAG_DECEASED,
+    FLAG_MOVED,
+    FLAG_REMOVED,
+    HouseholdRow,
+)
 from ledger.union import Taken
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A family that was found by a number of a KTP or KK, instead of a card.
+
+    Attributes:
+        household: 8 bytes.
+        member: whose NIK it is; 0 for the number of the KK.
+        name: of the household.
+        person: name of that member, None where the people file names none.
+        place: name of its desa.
+        mask: of the digits just typed, for the screen; never kept.
+        record: number of the look-up's entry in the journal.
+    """
+
+    household: bytes
+    member: int
+    name: str
+    person: str | None
+    place: str
+    mask: str
+    record: str
+
+
+Shown = Credential | Found
+"""By what a family is known at the counter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +87,7 @@ class Here:
         freshness: the step of the ladder that holds at the ledger's age; None when too old.
         moment: the time.
         point_of: the service point of a terminal's ordinal, for the words of a refusal.
+        names: of the household's members, 0 for the household; empty while people are sealed.
     """
 
     household: Household | None
@@ -71,6 +105,7 @@ class Here:
     audience: str
     training: bool = False
     presented: Presented = Presented.TEXT
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +116,7 @@ class Approved:
         left_before: what was left, None where there is no limit.
         pays: what the family pays, rupiah.
         away_left: households that may still be served away after this one; None at home.
+        member_name: of the person, where people are open.
     """
 
     right: Right
@@ -95,6 +131,7 @@ class Approved:
     pays: int
     basis: Basis
     away_left: int | None = None
+    member_name: str | None = None
 
     @property
     def household(self) -> bytes:
@@ -109,20 +146,25 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class ChooseMember:
-    """The programme is for one person: the officer chooses whom."""
+    """The programme is for one person: the officer chooses whom.
+
+    Attributes:
+        names: of those members, where people are open; None each where they are not.
+    """
 
     programme: Programme
     name: str | None
     place: str
     members: tuple[int, ...]
+    names: tuple[str | None, ...] = ()
 
 
 Verdict = Approved | Refused | ChooseMember
 
 
-def decide(credential: Credential, request: Request, here: Here) -> Verdict:
+def decide(shown: Shown, request: Request, here: Here) -> Verdict:
     """Judge one request by the rules, in their order."""
-    refused = _card(credential, here) or _status(credential, here)
+    refused = _card(shown, here) or _status(shown, here)
     if refused:
         return refused
     household = here.household
@@ -131,7 +173,7 @@ def decide(credential: Credential, request: Request, here: Here) -> Verdict:
     if request.programme.scope is Scope.PERSON and request.member is None:
         if not here.members:
             return Refused(Reason.NOT_ENTITLED)
-        return ChooseMember(request.programme, credential.name, household.place, here.members)
+        return _choose(shown, request, household, here)
     grant = _grant(request, household, here)
     if isinstance(grant, Refused):
         return grant
@@ -142,8 +184,8 @@ def decide(credential: Credential, request: Request, here: Here) -> Verdict:
         right=grant.right,
         programme=request.programme,
         window=grant.window,
-        issue=credential.issue,
-        name=credential.name,
+        issue=household.row.issue if isinstance(shown, Found) else shown.issue,
+        name=here.names.get(0, shown.name),
         place=household.place,
         quantity=grant.quantity,
         left_before=grant.left,
@@ -151,7 +193,14 @@ def decide(credential: Credential, request: Request, here: Here) -> Verdict:
         pays=grant.quantity * request.programme.price,
         basis=basis,
         away_left=_away_left(household, here) if basis is Basis.AWAY else None,
+        member_name=here.names.get(grant.right.member) if grant.right.member else None,
     )
+
+
+def _choose(shown: Shown, request: Request, household: Household, here: Here) -> ChooseMember:
+    name = here.names.get(0, shown.name)
+    names = tuple(here.names.get(member) for member in here.members)
+    return ChooseMember(request.programme, name, household.place, here.members, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,23 +213,28 @@ class _Grant:
     left: int | None
 
 
-def _card(credential: Credential, here: Here) -> Refused | None:
-    """What kind of card it is, and for whom it was made."""
-    return check_kind(credential, training=here.training) or check_audience(
-        credential, (here.audience,)
-    )
+def _card(shown: Shown, here: Here) -> Refused | None:
+    """What kind of card it is, and for whom it was made; a KTP or KK is no card."""
+    if isinstance(shown, Found):
+        return None
+    return check_kind(shown, training=here.training) or check_audience(shown, (here.audience,))
 
 
-def _status(credential: Credential, here: Here) -> Refused | None:
-    """Whether this card still counts."""
-    refused = check_dates(credential, early=here.moment.early, late=here.moment.late)
-    if refused or here.household is None:
-        return refused
-    if here.blocked:
-        return Refused(Reason.REVOKED)
-    row = here.household.row
-    if credential.issue < row.issue:
-        return Refused(Reason.REPLACED, Facts(count=row.issue))
+def _status(shown: Shown, here: Here) -> Refused | None:
+    """Whether this card still counts, and the family it leads to."""
+    if isinstance(shown, Credential):
+        refused = check_dates(shown, early=here.moment.early, late=here.moment.late)
+        if refused or here.household is None:
+            return refused
+        if here.blocked:
+            return Refused(Reason.REVOKED)
+        if shown.issue < here.household.row.issue:
+            return Refused(Reason.REPLACED, Facts(count=here.household.row.issue))
+    return _family(here.household.row) if here.household else None
+
+
+def _family(row: HouseholdRow) -> Refused | None:
+    """What the decree, or the kecamatan since, says of the family itself."""
     if row.flags & FLAG_DECEASED:
         return Refused(Reason.HOUSEHOLD_DECEASED)
     if row.flags & FLAG_MOVED:

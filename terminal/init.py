@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from card_codec.keys import PrivateKey
+from ledger.custody import make_sealing_key
 from ledger.errors import FolderError, JournalError
 from ledger.folder import TerminalFolder, write_whole
 from ledger.journal import Identity, create_journal
+from ledger.locked_key import STRONG, PinCost, check_pin
 
 
 def make_keys(root: Path) -> Path:
@@ -27,6 +30,37 @@ def make_keys(root: Path) -> Path:
     write_whole(public, key.public.to_pem().encode())
     write_whole(private, key.to_pem(), mode=0o600)
     return public
+
+
+def add_sealing_key(
+    root: Path,
+    pin: str,
+    *,
+    randomness: Callable[[int], bytes],
+    anew: bool = False,
+    cost: PinCost = STRONG,
+) -> Path:
+    """Make the key that opens people files, locked under the day's PIN.
+
+    Args:
+        root: the terminal's folder.
+        pin: 6 to 64 printable characters.
+        randomness: gives that many random bytes (``secrets.token_bytes``).
+        anew: whether it takes the place of one whose PIN is forgotten.
+        cost: of one guess of the PIN.
+
+    Returns:
+        The public half's file, for the office, which seals to it from its next publication on.
+
+    Raises:
+        FolderError: there is a key already, and no new one was asked for.
+        CustodyError: the PIN is none.
+    """
+    check_pin(pin)
+    if anew:
+        for name in ("sealing.locked", "sealing.tries"):
+            (root / "keys" / name).unlink(missing_ok=True)
+    return make_sealing_key(root / "keys", pin, randomness=randomness, cost=cost)
 
 
 def ensure_journal(folder: TerminalFolder) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from card_codec.credential import Credential, VerifiedCredential, hear_text
+from card_codec.credential import VerifiedCredential, hear_text
 from card_codec.keys import Signer
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
@@ -19,18 +19,29 @@ from ledger.clock import Clock, Moment, judge_time
 from ledger.element import Right
 from ledger.entry import Content, Entry, Handover, Presented, Redemption, Refusal
 from ledger.journal import Act, Journal
+from ledger.people import NOBODY, People
 from ledger.receipt import write_receipt
-from ledger.rights import Rights
+from ledger.rights import Household, Rights
 from ledger.union import Known
-from terminal.decision import Approved, Here, Request, Verdict, decide
+from terminal.decision import Approved, Found, Here, Request, Shown, Verdict, decide
 
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """One showing of a card, not yet believed."""
+    """One showing of a card, not yet believed; or a family found by its KTP or KK.
+
+    Attributes:
+        found: what this terminal's own look-up found, once an officer has compared it.
+    """
 
     text: str
     presented: Presented = Presented.TEXT
+    found: Found | None = None
+
+    @staticmethod
+    def of_found(found: Found) -> Presentation:
+        """A family without a card, compared with its KTP or KK."""
+        return Presentation("", Presented.LOOK_UP, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class Desk:
         handover_since: redemptions up to this seq were made before a restart; a person must say
             whether their goods were handed over.
         heard: the last text, by which trust list it was verified, and what it said.
+        people: names of the families served here; nobody while the day is closed.
     """
 
     journal: Journal
@@ -68,6 +80,10 @@ class Desk:
     training: bool = False
     handover_since: int = 0
     heard: tuple[str, TrustList, VerifiedCredential | Refused] | None = None
+    people: People = NOBODY
+
+
+Heard = VerifiedCredential | Found | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +93,7 @@ class Turn:
     desk: Desk
     presentation: Presentation
     request: Request
-    heard: VerifiedCredential | Refused
+    heard: Heard
     act: Act
     moment: Moment
 
@@ -136,7 +152,7 @@ def _turn(desk: Desk, presentation: Presentation, request: Request) -> Iterator[
         yield Turn(desk, presentation, request, heard, act, moment)
 
 
-def hear(desk: Desk, presentation: Presentation) -> VerifiedCredential | Refused:
+def hear(desk: Desk, presentation: Presentation) -> Heard:
     """From a text to a credential that was verified, or a refusal.
 
     The officer's Enter comes after a look at the same text: what was verified by the same trust
@@ -144,6 +160,8 @@ def hear(desk: Desk, presentation: Presentation) -> VerifiedCredential | Refused
     """
     if desk.rights is None:
         return Refused(Reason.NO_LEDGER)
+    if presentation.found is not None:
+        return presentation.found
     trust = desk.rights.trust
     if desk.heard is None or desk.heard[:2] != (presentation.text, trust):
         desk.heard = (presentation.text, trust, hear_text(presentation.text, trust))
@@ -157,14 +175,15 @@ def judge(turn: Turn) -> Verdict:
         return heard
     if rights is None:
         return Refused(Reason.NO_LEDGER)
-    return decide(heard.credential, turn.request, _here(turn, heard.credential, rights))
+    shown = heard if isinstance(heard, Found) else heard.credential
+    return decide(shown, turn.request, _here(turn, shown, rights))
 
 
-def _here(turn: Turn, credential: Credential, rights: Rights) -> Here:
+def _here(turn: Turn, shown: Shown, rights: Rights) -> Here:
     """Gather what is known here about this household and programme."""
     desk, act, moment = turn.desk, turn.act, turn.moment
     programme = turn.request.programme
-    household = rights.household(credential.household)
+    household = rights.household(shown.household)
     age = rights.age(household, moment.late) if household else 0
 
     def quantity_of(right: Right) -> int | None:
@@ -172,7 +191,7 @@ def _here(turn: Turn, credential: Credential, rights: Rights) -> Here:
 
     return Here(
         household=household,
-        blocked=household is not None and rights.blocked(household, credential.issue),
+        blocked=_is_blocked(rights, household, shown),
         members=rights.members(household, programme) if household else (),
         quantity_of=quantity_of,
         taken_of=act.known.taken,
@@ -186,7 +205,15 @@ def _here(turn: Turn, credential: Credential, rights: Rights) -> Here:
         audience=rights.policy.audience,
         training=desk.training,
         presented=turn.presentation.presented,
+        names=desk.people.names(shown.household),
     )
+
+
+def _is_blocked(rights: Rights, household: Household | None, shown: Shown) -> bool:
+    """A block is of one card; a family without it in hand is not blocked."""
+    if household is None or isinstance(shown, Found):
+        return False
+    return rights.blocked(household, shown.issue)
 
 
 def away_served(rights: Rights, known: Known, moment: Moment) -> frozenset[bytes]:
@@ -220,16 +247,25 @@ def _record_refusal(turn: Turn, verdict: Verdict) -> None:
     if not isinstance(verdict, Refused):
         return
     heard, request = turn.heard, turn.request
-    credential = heard.credential if isinstance(heard, VerifiedCredential) else None
+    household, issue = _whose(heard)
     refusal = Refusal(
         reason=verdict.reason,
-        household=credential.household if credential else None,
-        issue=credential.issue if credential else 0,
+        household=household,
+        issue=issue,
         member=request.member or 0,
         programme=request.programme.number,
         presented=turn.presentation.presented,
     )
     _record(turn, refusal)
+
+
+def _whose(heard: Heard) -> tuple[bytes | None, int]:
+    """Household and issue number, as far as they are known; no card has the number 0."""
+    if isinstance(heard, Found):
+        return heard.household, 0
+    if isinstance(heard, VerifiedCredential):
+        return heard.credential.household, heard.credential.issue
+    return None, 0
 
 
 def _record(turn: Turn, content: Content) -> tuple[Entry, bytes]:

@@ -7,6 +7,7 @@ in a real in-box, real journals. Only the clock is the test's own.
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,11 @@ from card_codec.status import StatusList
 from card_codec.trust import KeyUse, TrustedKey, TrustList, encode_trust_list
 from ledger.changes_file import ChangesFile, Wanted, make_changes, write_changes
 from ledger.clock import Reading
+from ledger.custody import open_day
+from ledger.day_room import DayRoom
 from ledger.element import Element, write_usage
 from ledger.folder import TerminalFolder, open_folder
+from ledger.locked_key import PinCost
 from ledger.policy import (
     DAY,
     ClassQuantity,
@@ -51,12 +55,15 @@ from ledger.rights_file import (
 )
 from ledger.roll import Roll, Terminal, write_roll
 from terminal.counter import Counter, open_counter
-from terminal.init import ensure_journal, make_keys
+from terminal.init import add_sealing_key, ensure_journal, make_keys
+from tests.villagers import Villagers
 
 NOW = 1_790_000_000
 KEC_1, KEC_2 = "629901", "629902"
 DESA_1, DESA_2 = "6299012001", "6299022001"
 AUDIENCE = "KHB26"
+PIN = "620000"
+CHEAP_PIN = PinCost(64, 1)
 
 
 class FakeClock:
@@ -134,6 +141,7 @@ class World:
     folded: dict[str, int] = field(default_factory=dict)
     terminals: list[Terminal] = field(default_factory=list)
     policy_number: int = 0
+    villagers: Villagers = field(default_factory=Villagers)
     freshness: tuple[FreshnessStep, ...] = (
         FreshnessStep(7, 100),
         FreshnessStep(14, 50),
@@ -171,7 +179,7 @@ class World:
         """Enrol a terminal that holds both kecamatan."""
         ordinal = len(self.terminals) + 1
         root = self.folder / name
-        make_keys(root)
+        self.give_keys(root, ordinal)
         (root / "terminal.toml").write_text(
             f'ordinal = {ordinal}\nepoch = 1\nname = "{name}"\npoint = "Balai {name}"\n'
             f'officer = "UJI"\nhome = "{home}"\nprovince = "http://127.0.0.1:1"\n'
@@ -194,9 +202,24 @@ class World:
         ensure_journal(folder)
         return folder
 
+    def give_keys(self, root: Path, ordinal: int) -> None:
+        """Its signing key and its sealing key, of which the office learns the public halves."""
+        make_keys(root)
+        add_sealing_key(root, PIN, randomness=secrets.token_bytes, cost=CHEAP_PIN)
+        self.villagers.recipients[ordinal] = (root / "keys" / "sealing.pub").read_text().strip()
+
     def counter(self, folder: TerminalFolder, *, clock: FakeClock | None = None) -> Counter:
         """Open a counter on the test's clock."""
-        return open_counter(folder, clock=clock or self.clock)
+        return open_counter(folder, clock=clock or self.clock, room=self.room(folder))
+
+    def room(self, folder: TerminalFolder) -> DayRoom:
+        """Where the day's key of a terminal lies: outside of its disk, as memory does."""
+        return DayRoom(self.folder / ".memory" / folder.root.name)
+
+    def open_day(self, folder: TerminalFolder) -> None:
+        """As `betang-terminal open-day` does."""
+        (self.folder / ".memory").mkdir(mode=0o700, exist_ok=True)
+        open_day(folder, self.room(folder), PIN, self.clock.read())
 
     # --- publishing ---
 
@@ -221,7 +244,9 @@ class World:
     def base(self, kecamatan: str) -> RightsBase:
         """What the decree lists of a kecamatan."""
         rows, changes = self.rows[kecamatan].values(), self.folded.get(kecamatan, 0)
-        return make_base(kecamatan, period="2026-4", number=1, rows=rows, changes=changes)
+        return make_base(
+            kecamatan, period=self.villagers.period, number=1, rows=rows, changes=changes
+        )
 
     def change(self, kecamatan: str = KEC_1, *, number: int | None = None, **wanted: Any) -> None:
         """What the kecamatan's next file says, all changes since the decree together."""
@@ -256,13 +281,16 @@ class World:
     def decree_targets(self) -> Targets:
         """What the decree signs: policy, roll, trust, bases, and who else may sign what."""
         targets, add = Targets(), self.repository.add_target
-        add(targets, "policy/policy.cbor", write_policy(self.policy()))
+        policy = self.policy()
+        add(targets, "policy/policy.cbor", write_policy(policy))
         add(
             targets, "terminals/roll.cbor", write_roll(Roll("khb-roll-1", 1, tuple(self.terminals)))
         )
         add(targets, "issuers/trust.cbor", encode_trust_list(self.trust()))
         for kecamatan in self.rows:
             add(targets, f"rights/{kecamatan}/base.cbor.zst", write_base(self.base(kecamatan)))
+        for path, sealed in self.villagers.sealed(policy):
+            add(targets, path, sealed)
         keys: dict[str, Key] = {}
         roles: dict[str, DelegatedRole] = {}
         for name, holders, paths in (
@@ -322,6 +350,7 @@ class World:
                 Place(DESA_2, "Desa Dua", home.get(KEC_2, 0)),
             ),
             home_exceptions=(), freshness=self.freshness, quiet_days=30, complaints="0536-000",
+            look_up=self.villagers.look_up,
         )  # fmt: skip
 
     def trust(self) -> TrustList:

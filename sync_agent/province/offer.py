@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tuf.api.exceptions import RepositoryError
@@ -11,6 +13,9 @@ from tuf.api.metadata import Metadata, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from ledger.errors import RightsError
+from ledger.install import POLICY_PATH
+from ledger.people import served_desa
+from ledger.policy import Policy, read_policy
 from ledger.repository import Repository, read_role
 from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError
@@ -24,8 +29,10 @@ from sync_agent.messages import (
 )
 from sync_agent.province.store import Store, acknowledgement_from, newest_acknowledgement
 
-OF_ONE_KECAMATAN = frozenset({"rights", "status", "usage", "changes", "people"})
+OF_ONE_KECAMATAN = frozenset({"rights", "status", "usage", "changes"})
 _CHANGES = "changes-"
+_PEOPLE = re.compile(r"people/[0-9]{6}/(?:[0-9a-f]{64}\.)?([0-9]{10})\.age")
+"""A people file, as the ledger names it or as it lies with its hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,9 @@ def offer_for(terminal: Terminal, repository: Repository, store: Store) -> Offer
     names += [newest, *roles]
     items = [_item(f"metadata/{name}", _read(metadata / name)) for name in names]
     items.append(_item(TIMESTAMP_PATH, timestamp))
+    serves = _serves(terminal, repository)
     for name in roles:
-        items += _targets(terminal, read_role(metadata / name, Targets))
+        items += _targets(terminal, read_role(metadata / name, Targets), serves)
     with store.reading() as db:
         said = newest_acknowledgement(db, terminal.ordinal, terminal.epoch)
     if said is not None:
@@ -80,7 +88,9 @@ def offered_bytes(terminal: Terminal, path: str, repository: Repository, store: 
         if row is None or row.seq != seq:
             raise missing
         return bytes(row.data)
-    if not _may_fetch(terminal, path):
+    people = _PEOPLE.fullmatch(path.removeprefix("targets/"))
+    serves = _serves(terminal, repository) if people else frozenset()
+    if not _may_fetch(terminal, path, serves):
         raise missing
     try:
         return (repository.folder / path).read_bytes()
@@ -88,13 +98,31 @@ def offered_bytes(terminal: Terminal, path: str, repository: Repository, store: 
         raise missing from error
 
 
-def _may_fetch(terminal: Terminal, path: str) -> bool:
+def _serves(terminal: Terminal, repository: Repository) -> frozenset[str]:
+    """Desa whose people the terminal may have; they are sealed to it and to others of that desa."""
+    version = repository.versions("targets")[-1]
+    signed = read_role(repository.metadata / f"{version}.targets.json", Targets)
+    info = signed.targets.get(POLICY_PATH)
+    if info is None:
+        return frozenset()
+    directory, _, name = POLICY_PATH.rpartition("/")
+    path = repository.targets / directory / f"{info.hashes['sha256']}.{name}"
+    return frozenset(served_desa(_policy(path), terminal.ordinal))
+
+
+@lru_cache(maxsize=2)
+def _policy(path: Path) -> Policy:
+    """A policy by the file that bears its hash, so that it never changes."""
+    return read_policy(_read(path))
+
+
+def _may_fetch(terminal: Terminal, path: str, serves: frozenset[str]) -> bool:
     if path == TIMESTAMP_PATH:
         return True
     if METADATA_PATH.match(path):
         return _is_own_role(terminal, path.split(".")[1])
     if TARGET_PATH.match(path):
-        return _is_own_target(terminal, path.removeprefix("targets/"))
+        return _is_own_target(terminal, path.removeprefix("targets/"), serves)
     return False
 
 
@@ -107,19 +135,22 @@ def _is_own_role(terminal: Terminal, role: str) -> bool:
     return not role.startswith(_CHANGES) or role.removeprefix(_CHANGES) in terminal.holds
 
 
-def _targets(terminal: Terminal, signed: Targets) -> list[OfferItem]:
+def _targets(terminal: Terminal, signed: Targets, serves: frozenset[str]) -> list[OfferItem]:
     items = []
     for path, info in signed.targets.items():
-        if _is_own_target(terminal, path):
+        if _is_own_target(terminal, path, serves):
             directory, _, name = path.rpartition("/")
             digest = info.hashes["sha256"]
             items.append(OfferItem(f"targets/{directory}/{digest}.{name}", info.length, digest))
     return items
 
 
-def _is_own_target(terminal: Terminal, path: str) -> bool:
-    """A file of one kecamatan is for those who hold it; every other file is for all."""
+def _is_own_target(terminal: Terminal, path: str, serves: frozenset[str]) -> bool:
+    """People are for those who serve the desa, the rest of a kecamatan for those who hold it."""
     first, _, rest = path.partition("/")
+    if first == "people":
+        match = _PEOPLE.fullmatch(path)
+        return match is not None and match[1] in serves
     if first not in OF_ONE_KECAMATAN:
         return True
     # status/<kec>.cbor lies as status/<hash>.<kec>.cbor; all others have a folder of their own.

@@ -27,7 +27,7 @@ from ledger.policy import (
 from ledger.rights_file import FLAG_CHIP, FLAG_DECEASED, FLAG_MOVED, MemberRight
 from ledger.roll import Terminal
 from terminal.counter import Counter, Presentation, Request
-from terminal.init import ensure_journal, make_keys
+from terminal.init import ensure_journal
 from tests.world import DESA_1, DESA_2, KEC_1, KEC_2, NOW, World
 
 CLINIC, UNIFORM, LATER, OVER = 3, 4, 5, 6
@@ -99,7 +99,7 @@ class Town(World):
     def loket(self, number: int, point: str, *, home: str, away: int = 5) -> TerminalFolder:
         """Enrol a counter as the office would."""
         root = self.folder / f"loket{number}"
-        make_keys(root)
+        self.give_keys(root, number)
         (root / "terminal.toml").write_text(
             f'ordinal = {number}\nepoch = 1\nname = "Loket {number}"\npoint = "{point}"\n'
             f'officer = "BR"\nhome = "{home}"\nprovince = "http://127.0.0.1:1"\n'

@@ -2,8 +2,8 @@ import re
 
 from card_codec.reason import Reason, ReasonRow, Severity, row, rows
 
-# Numbers of messages that are no refusals: reader, printer, nearly full, battery, NIK, power.
-TAKEN_BY_OTHER_MESSAGES = {"HB-41", "HB-51", "HB-54", "HB-55", "HB-56", "HB-61", "HB-62", "HB-92"}
+# Numbers of messages that are no refusals: reader, printer, nearly full, battery, power.
+TAKEN_BY_OTHER_MESSAGES = {"HB-41", "HB-51", "HB-54", "HB-55", "HB-56", "HB-92"}
 
 
 def test_table_and_enum_name_the_same_codes_in_the_same_order() -> None:

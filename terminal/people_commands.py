@@ -1,0 +1,81 @@
+"""Commands of ``betang-terminal`` that have to do with people: the day, look-up, contents."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from card_codec.refusal import Refused
+from ledger.clock import SystemClock
+from ledger.custody import open_day
+from ledger.day_room import find_room
+from ledger.folder import open_folder
+from ledger.people import people_files
+from terminal.opening import open_for_use, read_pin, read_typed, room_of
+
+Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON line")]
+PinFile = Annotated[Path, typer.Option(help="file with the day's PIN in its first line")]
+
+
+def add_people_commands(app: typer.Typer) -> None:
+    """Give these commands to the program."""
+    app.command("open-day")(open_day_command)
+    app.command("close-day")(close_day_command)
+    app.command("look-up")(look_up_command)
+
+
+def open_day_command(config: Config, pin_file: PinFile, as_json: Json = False) -> None:
+    """Open people files for the day; the key lies in memory until the day is closed."""
+    folder = open_folder(config)
+    room = room_of(folder)
+    open_day(folder, room, read_pin(pin_file), SystemClock().read())
+    desa = [path.stem for path in people_files(folder.people)]
+    report = {"open": True, "people": desa}
+    typer.echo(json.dumps(report) if as_json else f"open: people of {len(desa)} villages")
+
+
+def close_day_command(config: Config, as_json: Json = False) -> None:
+    """Wipe the day's key; people files stay sealed until the day is opened again."""
+    folder = open_folder(config)
+    room = find_room(folder.root, os.environ)
+    was_open = room is not None and room.wipe()
+    report = {"open": False, "was_open": was_open}
+    typer.echo(json.dumps(report) if as_json else "closed" if was_open else "was not open")
+
+
+def look_up_command(config: Config, as_json: Json = False) -> None:
+    """Find a family by a NIK or KK number typed on stdin; the look-up is recorded."""
+    typed = read_typed()
+    counter = open_for_use(config)
+    try:
+        counter.take_in_box()
+        outcome = counter.look_up(typed)
+    finally:
+        counter.close()
+    if isinstance(outcome, Refused):
+        report: dict[str, object] = {
+            "outcome": "refused",
+            "reason": str(outcome.reason),
+            "count": outcome.facts.count,
+        }
+        line = f"refused: {outcome.reason}"
+    else:
+        report = {
+            "outcome": "found",
+            "reason": None,
+            "household": outcome.household.hex(),
+            "member": outcome.member,
+            "name": outcome.name,
+            "person": outcome.person,
+            "place": outcome.place,
+            "number": outcome.mask,
+            "record": outcome.record,
+        }
+        line = f"{outcome.name}, {outcome.place} ({outcome.mask}); compare with KTP and KK"
+    typer.echo(json.dumps(report, ensure_ascii=False) if as_json else line)
+    raise typer.Exit(1 if isinstance(outcome, Refused) else 0)

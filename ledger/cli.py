@@ -36,6 +36,8 @@ def main() -> None:
         _stop(str(error), code=2)
     except LedgerError as error:
         _stop(str(error), code=1)
+    except OSError as error:
+        _stop(f"{error.filename or 'this machine'}: {error.strerror}; nothing was changed", code=1)
 
 
 @app.command()

@@ -42,6 +42,8 @@ def main() -> None:
         _stop(error.detail, code=2)
     except (SyncError, LedgerError, CardCodecError) as error:
         _stop(error.detail, code=1)
+    except OSError as error:
+        _stop(f"{error.filename or 'this machine'}: {error.strerror}; nothing was sent", code=1)
 
 
 @app.command()

@@ -20,11 +20,11 @@ from card_codec.readers.scan import scan_picture
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
 from ledger.entry import Presented
-from ledger.errors import FolderError, LedgerError
+from ledger.errors import FolderError, JournalError, LedgerError, NotSavedError
 from ledger.locked_key import check_pin
-from terminal.counter import Found, Presentation, Redeemed, Request
+from terminal.counter import Counter, Found, Presentation, Redeemed, Request
 from terminal.decision import ChooseMember, Verdict
-from terminal.demo.prepare import prepare
+from terminal.demo.prepare import is_used, prepare
 from terminal.errors import TerminalError, WrongRequestError
 from terminal.init import add_sealing_key, make_keys
 from terminal.opening import open_for_use, read_pin, read_typed
@@ -50,6 +50,8 @@ def main() -> None:
         _stop(str(error), code=2)
     except (LedgerError, TerminalError) as error:
         _stop(str(error), code=1)
+    except OSError as error:
+        _stop(f"{error.filename or 'this machine'}: {error.strerror}; nothing was given", code=1)
 
 
 @app.command()
@@ -98,28 +100,38 @@ def redeem(  # noqa: PLR0917 - a command's options
 ) -> None:
     """Show one card at this counter: give, or refuse and say why."""
     shown = _presentation(image, text, by_look_up=by_look_up)
-    counter = open_for_use(config)
     try:
-        counter.take_in_box()
-        if isinstance(shown, str) and counter.programmes():
-            counter.programme(programme)  # before somebody is looked for in vain
-        found = counter.look_up(shown) if isinstance(shown, str) else shown
-        if isinstance(found, Found):
-            found = Presentation.of_found(found)
-        outcome: Redeemed | Verdict = (
-            found
-            if isinstance(found, Refused)
-            else counter.redeem(found, Request(programme, member, quantity))
-        )
-        unit = counter.programme(programme).unit.id if counter.programmes() else None
-    finally:
-        counter.close()
+        outcome, unit = _show(open_for_use(config), shown, Request(programme, member, quantity))
+    except JournalError as error:
+        if not as_json:
+            raise
+        # A caller reads the reason from the report, a person the sentence.
+        typer.echo(error.detail, err=True)
+        unsaved = isinstance(error, NotSavedError)
+        outcome, unit = Refused(Reason.NOT_SAVED if unsaved else Reason.JOURNAL_DAMAGED), None
     if isinstance(outcome, ChooseMember):
         known = ", ".join(str(m) for m in outcome.members)
         raise WrongRequestError(f"{programme} is for one person: say --member (of {known})")
     report = _report(outcome, unit=unit)
     typer.echo(json.dumps(report) if as_json else _line(report))
     raise typer.Exit(0 if isinstance(outcome, Redeemed) else 1)
+
+
+def _show(
+    counter: Counter, shown: str | Presentation, request: Request
+) -> tuple[Redeemed | Verdict, str | None]:
+    """Show what was brought at an open counter; gives the outcome and the programme's unit."""
+    try:
+        counter.take_in_box()
+        if isinstance(shown, str) and counter.programmes():
+            counter.programme(request.programme)  # before somebody is looked for in vain
+        found = counter.look_up(shown) if isinstance(shown, str) else shown
+        if isinstance(found, Found):
+            found = Presentation.of_found(found)
+        unit = counter.programme(request.programme).unit.id if counter.programmes() else None
+        return found if isinstance(found, Refused) else counter.redeem(found, request), unit
+    finally:
+        counter.close()
 
 
 @app.command()
@@ -177,7 +189,9 @@ def state(config: Config, as_json: Json = False) -> None:
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option("--dir", help="where the demo keeps everything")],
-    seed: Annotated[int, typer.Option(help="fixes people, rights and choices, not keys")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="fixes people, rights and choices, not keys; 1")
+    ] = None,
     prepare_only: Annotated[
         bool, typer.Option("--prepare-only", help="make, do not serve")
     ] = False,
@@ -186,6 +200,8 @@ def demo(
     """Two counters, a province and twelve cards on one page of this machine."""
     with Console(stderr=True).status("") as status:  # shows on a terminal only, and leaves no line
         report = prepare(folder, seed=seed, say=status.update)
+    if prepare_only and is_used(folder):
+        raise WrongRequestError(f"{folder} has served already; delete it or choose another folder")
     if prepare_only:
         typer.echo(json.dumps(report) if as_json else f"made {folder}")
         return
@@ -208,11 +224,14 @@ def _presentation(image: Path | None, text: str | None, *, by_look_up: bool) -> 
     except OSError as error:
         raise WrongRequestError(f"cannot read {image}: {error.strerror}; check --image") from error
     try:
-        texts = scan_picture(data, accept=lambda found: found.upper().startswith("KHB"))
+        texts = scan_picture(data)
     except CardCodecError as error:
         typer.echo(f"{image}: {error.detail}. Give a PNG or JPEG picture of the card.", err=True)
         texts = ()
-    return Presentation(texts[0] if texts else "", Presented.PICTURE)
+    cards = [found for found in texts if found.upper().startswith("KHB")]
+    if len(cards) > 1:
+        raise WrongRequestError(f"{image} shows {len(cards)} cards; show one card at a time")
+    return Presentation((cards or texts or ("",))[0], Presented.PICTURE)
 
 
 def _report(outcome: Redeemed | Verdict, *, unit: str | None) -> dict[str, object]:

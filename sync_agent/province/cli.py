@@ -81,14 +81,14 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="port; as configured, 0 for a free one", min=0, max=65535)
     ] = None,
-    as_json: Json = False,
+    as_json: Json = False,  # noqa: ARG001 - taken as everywhere; the line is JSON in any case
 ) -> None:
-    """Serve the intake and the desk until SIGTERM."""
+    """Serve the intake and the desk until SIGTERM; prints one JSON line when ready."""
     from sync_agent.province.server import Ready, prepare, run  # only this command needs the web
 
     def say_ready(ready: Ready) -> None:
         line = {"ready": True, "url": ready.url, "desk": ready.desk}
-        _say(line, f"ready at {ready.url}, desk at {ready.desk}", as_json)
+        _say(line, "", as_json=True)  # whoever starts a server reads this line, asked or not
 
     with _opened(config) as province:
         province.publish()

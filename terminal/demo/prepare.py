@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,24 +20,28 @@ from terminal.errors import DemoError
 HOUSEHOLDS = 300
 KECAMATAN = 2
 AWAY_HOUSEHOLDS = 5
+UNFINISHED = "being-made"
+"""Stands in the folder until everything of the demo is made."""
+FORM = 2
+"""Rises when a demo made by older software cannot be served any more."""
 POINTS = ("Balai Desa", "Puskesmas")
 Say = Callable[[str], None]
 Report = dict[str, Any]
 
 
-def prepare(folder: Path, *, seed: int, say: Say) -> Report:
+def prepare(folder: Path, *, seed: int | None, say: Say) -> Report:
     """Make everything without serving; returns the report of the interface.
 
     Raises:
         DemoError: the folder holds something else, or a program failed.
     """
+    folder = folder.resolve()
     made = folder / "demo.json"
     if made.exists():
-        return _kept(made)
-    if folder.exists() and any(folder.iterdir()):
-        raise DemoError(f"{folder} is not empty and holds no demo; choose another folder")
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+        return _kept(made, seed)
+    seed = 1 if seed is None else seed
+    _clear_unfinished(folder)
+    write_whole(folder / UNFINISHED, b"")
     say("province and office: making keys and a roster")
     province = call("betang-sync", "province", "init", "--dir", folder / "province", "--json")
     office = folder / "office"
@@ -68,18 +73,52 @@ def prepare(folder: Path, *, seed: int, say: Say) -> Report:
         "report": report,
         "drawer": drawer + _not_ours(drawer),
         "homes": list(homes.values()),
+        "form": FORM,
         "seed": seed,
     }
     write_whole(made, json.dumps(kept, indent=1).encode())
+    (folder / UNFINISHED).unlink()
     return report
 
 
-def _kept(made: Path) -> Report:
+def _kept(made: Path, seed: int | None) -> Report:
+    """The report of a folder that is there, if it is what was asked for."""
     try:
-        report: Report = json.loads(made.read_text(encoding="utf-8"))["report"]
-    except (ValueError, KeyError) as error:
+        kept = json.loads(made.read_text(encoding="utf-8"))
+        report: Report = kept["report"]
+        moved = Path(report["office"]).parent != made.parent
+        form, old_seed = kept.get("form"), kept["seed"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DemoError(f"{made} is damaged; delete the folder and start again") from error
+    if form != FORM:
+        raise DemoError(f"{made.parent} was made by another version; delete it and start again")
+    if moved:
+        raise DemoError(
+            f"{made.parent} was moved from where it was made; delete it or move it back"
+        )
+    if seed not in {None, old_seed}:
+        raise DemoError(f"{made.parent} holds the demo of seed {old_seed}; choose another folder")
     return report
+
+
+def is_used(folder: Path) -> bool:
+    """Whether a counter of this demo has served already."""
+    return any(folder.glob("counter*/journal.db"))
+
+
+def _clear_unfinished(folder: Path) -> None:
+    """Begin anew where a demo was cut off while it was made; leave anything else alone."""
+    if folder.exists() and not folder.is_dir():
+        raise DemoError(f"{folder} is not a folder; choose another one")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / UNFINISHED).exists():
+        raise DemoError(f"{folder} is not empty and holds no demo; choose another folder")
+    for part in folder.iterdir():
+        if part.is_dir() and not part.is_symlink():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
 
 
 def drawer(folder: Path) -> list[Report]:

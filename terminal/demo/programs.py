@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from terminal.errors import DemoError
 
 CALL_SECONDS = 120
 STOP_SECONDS = 10
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 def command(program: str, *words: str | Path) -> list[str]:
@@ -76,12 +78,16 @@ class Serving:
 def serve(program: str, *words: str | Path, log: Path) -> Serving:
     """Start a serving program and wait for its ready line.
 
+    It is told to end when the thread that starts it ends, so that a killed demo leaves nothing
+    behind: call this from a thread that lives as long as the demo.
+
     Raises:
         DemoError: it ended before it was ready.
     """
     with log.open("a", encoding="utf-8") as errors:
         process = subprocess.Popen(  # the caller stops it
-            command(program, *words), stdout=subprocess.PIPE, stderr=errors, text=True,
+            [*ENDS_WITH_US, *command(program, *words)], stdout=subprocess.PIPE, stderr=errors,
+            text=True,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     line = process.stdout.readline() if process.stdout else ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -12,6 +15,7 @@ import uvicorn
 from terminal.demo.app import create_app
 from terminal.demo.prepare import AWAY_HOUSEHOLDS, Report, Say
 from terminal.demo.stage import Stage
+from terminal.errors import DemoError
 
 HOST = "127.0.0.1"
 PORT_FIRST = 8620
@@ -31,6 +35,11 @@ def run_demo(folder: Path, report: Report, *, say: Say) -> None:
     """
     listening = _listen()
     url = f"http://{HOST}:{listening.getsockname()[1]}"
+    with _alone(folder / "running", url):
+        _run(folder, report, listening, say=say, url=url)
+
+
+def _run(folder: Path, report: Report, listening: socket.socket, *, say: Say, url: str) -> None:
     stage = Stage(folder.resolve(), report, embed=url)
     stage.start()
     try:
@@ -46,6 +55,21 @@ def run_demo(folder: Path, report: Report, *, say: Say) -> None:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
         stage.stop()
+
+
+@contextmanager
+def _alone(lock: Path, url: str) -> Iterator[None]:
+    """One demo at a time serves a folder; the lock is let go with the process."""
+    with lock.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise DemoError(f"a demo runs on {lock.parent} already: {file.read()}") from error
+        file.truncate(0)
+        file.write(url)
+        file.flush()
+        yield
 
 
 def _listen() -> socket.socket:

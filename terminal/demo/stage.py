@@ -24,6 +24,7 @@ class CounterOnStage:
     config: str
     log: Path
     embed: str
+    pool: ThreadPoolExecutor
     serving: Serving | None = None
     page: Page | None = None
     cable: bool = False
@@ -70,7 +71,7 @@ class CounterOnStage:
             self.last_before = last["number"] if last else None
             self.serving.pull_plug()
             self.plug_pulled = True
-            self.start()
+            self.pool.submit(self.start).result()
             self.checked = call(
                 "betang-ledger", "fsck", "--config", self.config, "--json", may_refuse=True
             )
@@ -89,13 +90,14 @@ class Stage:
         self.folder = folder
         self._province_config = report["province"]["config"]
         self._province_log = logs / "province.log"
+        # Its threads live as long as the stage, and what they start lives no longer than they do.
+        self._pool = ThreadPoolExecutor(3)
         self.counters = [
-            CounterOnStage(f"{n}", t["config"], logs / f"counter{n}.log", embed)
+            CounterOnStage(f"{n}", t["config"], logs / f"counter{n}.log", embed, self._pool)
             for n, t in enumerate(report["terminals"], 1)
         ]
         self._province: Serving | None = None
         self._desk: Page | None = None
-        self._pool = ThreadPoolExecutor(3)
 
     def start(self) -> None:
         """Start the province and both counters, at the same time.
@@ -114,10 +116,10 @@ class Stage:
 
     def stop(self) -> None:
         """Stop everything that runs."""
-        self._pool.shutdown(wait=True)
         for serving in (*(c.serving for c in self.counters), self._province):
             if serving is not None:
                 serving.stop()
+        self._pool.shutdown(wait=True)
 
     def province(self) -> Report:
         """What the province's desk says."""

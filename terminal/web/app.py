@@ -193,17 +193,16 @@ def _look_at_picture(
     """A camera's frame without a code is no presentation; a chosen picture without one is."""
     effort = Effort.FRAME if frame else Effort.STILL
     try:
-        texts = scan_picture(data, effort=effort, accept=_is_ours)
+        texts = scan_picture(data, effort=effort)
     except CardCodecError:
         return answers.refusal(request, Refused(Reason.UNREADABLE))
     if frame and not texts:
         return Response(status_code=204)
-    presentation = Presentation(texts[0] if texts else "", Presented.PICTURE)
+    cards = [text for text in texts if text.upper().startswith("KHB")]
+    if len(cards) > 1:
+        return answers.told(request, 400, "e.two_cards")
+    presentation = Presentation((cards or texts or ("",))[0], Presented.PICTURE)
     return answers.look(request, presentation, Wish(programme))
-
-
-def _is_ours(text: str) -> bool:
-    return text.upper().startswith("KHB")
 
 
 def _file(found: LookFile | StaticFile | None) -> Response:

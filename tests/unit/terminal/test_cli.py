@@ -299,17 +299,19 @@ def test_journal_cut_short_stops_service_with_one_sentence(
 def test_journal_that_was_lost_is_not_begun_anew(run: Command, point: Point) -> None:
     point.folder.journal.unlink()
     before = contents(point.folder.root)
-    told = redeem(run, point, "mawar", "--programme", "pangan")
+    told = redeem(run, point, "mawar", "--programme", "pangan", "--json")
     assert told.code == 1
-    assert "is gone; bring it back" in told.sentence
+    assert "is gone; bring it back" in told.err
+    assert told.report["reason"] == "journal_damaged"
     assert contents(point.folder.root) == before
 
 
 def test_key_of_another_terminal_is_told(run: Command, point: Point) -> None:
     point.folder.signing_key.write_bytes(point.other.signing_key.read_bytes())
     before = contents(point.folder.root)
-    told = redeem(run, point, "mawar", "--programme", "pangan")
-    assert (told.code, "is not the key" in told.sentence) == (1, True)
+    told = redeem(run, point, "mawar", "--programme", "pangan", "--json")
+    assert (told.code, "is not the key" in told.err) == (1, True)
+    assert told.report["outcome"] == "refused"
     point.folder.signing_key.write_bytes(b"garbage")
     told = redeem(run, point, "mawar", "--programme", "pangan")
     assert (told.code, "is not a signing key" in told.sentence) == (2, True)

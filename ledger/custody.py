@@ -55,22 +55,20 @@ class KeyCustody(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class FileCustody:
-    """The key of the day as the room holds it; without a room the day is never open."""
+class OpenedCustody:
+    """A key that a caller has unlocked and holds in its own memory."""
 
-    room: DayRoom | None
-    clock: Clock
+    key: SealingKey | None
 
     def is_open(self) -> bool:
-        """Whether the day is open."""
-        return self._key() is not None
+        """Whether there is a key."""
+        return self.key is not None
 
     def unseal(self, sealed: bytes) -> bytes:
         """Open a file that was sealed to this terminal."""
-        key = self._key()
-        if key is None:
+        if self.key is None:
             raise ClosedError("the day is not open; open it with betang-terminal open-day")
-        return unseal(sealed, key)
+        return unseal(sealed, self.key)
 
     def tag(self, wrapped: bytes, stretched: bytes) -> bytes:
         """Make a tag with a look-up key."""
@@ -79,8 +77,28 @@ class FileCustody:
             raise RecordError("a look-up key has not 32 bytes; ask the office to publish again")
         return make_tag(key, stretched)
 
-    def _key(self) -> SealingKey | None:
-        return self.room.key(self.clock.read()) if self.room else None
+
+@dataclass(frozen=True, slots=True)
+class FileCustody:
+    """The key of the day as the room holds it; without a room the day is never open."""
+
+    room: DayRoom | None
+    clock: Clock
+
+    def is_open(self) -> bool:
+        """Whether the day is open."""
+        return self._now().is_open()
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """Open a file that was sealed to this terminal."""
+        return self._now().unseal(sealed)
+
+    def tag(self, wrapped: bytes, stretched: bytes) -> bytes:
+        """Make a tag with a look-up key."""
+        return self._now().tag(wrapped, stretched)
+
+    def _now(self) -> OpenedCustody:
+        return OpenedCustody(self.room.key(self.clock.read()) if self.room else None)
 
 
 def make_sealing_key(

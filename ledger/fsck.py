@@ -65,15 +65,21 @@ def check_journal(
     if not path.is_file():
         raise JournalError(f"no journal at {path}; check --config")
     try:
-        # Without a WAL nobody serves and the file is all there is. Opened as one that may change,
-        # it would get a WAL beside it, of whoever runs fsck, which the service could not write.
-        served = Path(f"{path}-wal").exists()
-        uri = f"{path.absolute().as_uri()}?mode=ro{'' if served else '&immutable=1'}"
-        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+        with closing(sqlite3.connect(reading_uri(path), uri=True, isolation_level=None)) as db:
             db.execute("BEGIN")
             return _Check(db, terminal, epoch, key).run()
     except sqlite3.Error as error:
         return Checked(0, "", (f"SQLite cannot read the journal: {error}",))
+
+
+def reading_uri(path: Path) -> str:
+    """How to open a journal so that nothing is left beside it.
+
+    Without a WAL nobody serves and the file is all there is. Opened as one that may change, it
+    would get a WAL beside it, of whoever reads, which the service could not write.
+    """
+    served = Path(f"{path}-wal").exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'' if served else '&immutable=1'}"
 
 
 class _Check:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +113,12 @@ class Rights:
         return Household(
             listed, place, base.kecamatan, ordinal, base.count, base.office_time, base.status
         )
+
+    def rows(self) -> Iterator[tuple[str, HouseholdRow]]:
+        """Every household with its kecamatan (for reports)."""
+        for id, packed in self._rows("SELECT id, packed FROM household"):
+            base = self._base(base_of(packed))
+            yield base.kecamatan, unpack_row(id, packed, base.desa_codes)[0]
 
     def quantity(self, household: Household, right: Right) -> int | None:
         """What the right holds in its window; None when the household has no such right."""

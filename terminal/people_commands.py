@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,12 @@ import typer
 
 from card_codec.refusal import Refused
 from ledger.clock import SystemClock
-from ledger.custody import open_day
+from ledger.contents import read_contents
+from ledger.custody import FileCustody, KeyCustody, OpenedCustody, open_day, unlock
 from ledger.day_room import find_room
 from ledger.folder import open_folder
 from ledger.people import people_files
+from terminal.contents_table import contents_table
 from terminal.opening import open_for_use, read_pin, read_typed, room_of
 
 Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
@@ -27,6 +30,7 @@ def add_people_commands(app: typer.Typer) -> None:
     app.command("open-day")(open_day_command)
     app.command("close-day")(close_day_command)
     app.command("look-up")(look_up_command)
+    app.command("contents")(contents_command)
 
 
 def open_day_command(config: Config, pin_file: PinFile, as_json: Json = False) -> None:
@@ -79,3 +83,24 @@ def look_up_command(config: Config, as_json: Json = False) -> None:
         line = f"{outcome.name}, {outcome.place} ({outcome.mask}); compare with KTP and KK"
     typer.echo(json.dumps(report, ensure_ascii=False) if as_json else line)
     raise typer.Exit(1 if isinstance(outcome, Refused) else 0)
+
+
+def contents_command(
+    config: Config,
+    pin_file: Annotated[
+        Path | None, typer.Option(help="file with the day's PIN, to count what is sealed")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What a thief of this terminal could read, taken open and taken closed; changes nothing."""
+    folder, clock = open_folder(config), SystemClock()
+    room = find_room(folder.root, os.environ)
+    custody: KeyCustody = FileCustody(room, clock)
+    day_open = custody.is_open()
+    if pin_file is not None:
+        custody = OpenedCustody(unlock(folder, read_pin(pin_file), clock.read()))
+    contents = read_contents(folder, custody, day_open=day_open)
+    if as_json:
+        typer.echo(json.dumps(asdict(contents), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(contents_table(contents)))

@@ -64,6 +64,7 @@ BANS = (
         (
             *("ledger.entry", "ledger.policy", "ledger.rights_file", "ledger.roll"),
             *("ledger.element", "ledger.receipt", "ledger.acknowledgement"),
+            *("ledger.people_file", "ledger.look_up", "ledger.sealing", "ledger.locked_key"),
         ),
         DATABASES,
         "record files serve verifiers that have no database",

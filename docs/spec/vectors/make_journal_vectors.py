@@ -78,6 +78,8 @@ def entry_cases() -> Iterator[tuple[str, Case]]:
         ("refusal", "A blocked card.", entry(6, ["revoked", HOUSEHOLD, 1, 0, 1, 1])),
         ("refusal-unheard", "Nobody's: the text was not a card.",
          entry(6, ["malformed", None, 0, 0, 1, 2])),
+        ("look-up", "By the NIK of member 3.", entry(7, [HOUSEHOLD, 3, ""])),
+        ("look-up-unknown", "A number of nobody here.", entry(7, [None, 0, "look_up_unknown"])),
         ("bounds", "The largest of everything.",
          entry(1, [HOUSEHOLD, 255, 255, 255, 255, 2**24 - 1, 2**53, 4, 3], seq=2**32 - 1,
                terminal=65_535, epoch=255, moment=[*[2**40] * 6, b"bootboot"], ledger=2**32 - 1,

@@ -10,6 +10,7 @@ from ledger.entry import (
     Content,
     Entry,
     Handover,
+    LookUp,
     Opened,
     Presented,
     Redemption,
@@ -47,6 +48,8 @@ CONTENTS: tuple[Content, ...] = (
     Handover(7),
     Refusal("revoked", HOUSEHOLD, 1, 3, 1, Presented.PICTURE),
     Refusal("malformed", None, 0, 0, 1, Presented.TEXT),
+    LookUp(HOUSEHOLD, 3, ""),
+    LookUp(None, 0, "look_up_unknown"),
     Opened("Balai Desa"),
 )
 

@@ -98,10 +98,16 @@ class Repository:
 
     def add_target(self, targets: Targets, path: str, data: bytes) -> None:
         """Lay a file down and name it in a role (not yet signed)."""
+        self.lay(path, data)
+        name_target(targets, path, data)
+
+    def lay(self, path: str, data: bytes) -> None:
+        """Lay a file down under its hash; what lies there already is left."""
         digest = hashlib.sha256(data).hexdigest()
         directory, _, name = path.rpartition("/")
-        write_whole(self.targets / directory / f"{digest}.{name}", data)
-        targets.targets[path] = TargetFile.from_data(path, data, ["sha256"])
+        file = self.targets / directory / f"{digest}.{name}"
+        if not (file.is_file() and file.read_bytes() == data):
+            write_whole(file, data)
 
     def target_bytes(self, targets: Targets, path: str) -> bytes:
         """A file a role names.
@@ -132,20 +138,28 @@ class Repository:
             signers: as many as the threshold asks for.
             now: Unix seconds.
         """
+        metadata = self.draft(signed, role, now=now)
+        for signer in signers:
+            metadata.sign(signer, append=True)
+        self.write(role, metadata)
+
+    def draft(
+        self, signed: Root | Snapshot | Targets | Timestamp, role: str, *, now: int
+    ) -> Metadata[Any]:
+        """A role as its next version, of this time, with no signature yet; nothing is written."""
         signed.version = (self.versions(role) or [0])[-1] + 1
         if isinstance(signed, Timestamp):
             signed.version = self._timestamp_version() + 1
         days = EXPIRES_DAYS.get(role, TARGETS_EXPIRES_DAYS)
-        signed.expires = datetime.fromtimestamp(now, UTC).replace(microsecond=0) + timedelta(
-            days=days
-        )
+        begins = datetime.fromtimestamp(now, UTC).replace(microsecond=0)
+        signed.expires = begins + timedelta(days=days)
         signed.unrecognized_fields[TIME_FIELD] = now
-        metadata: Metadata[Any] = Metadata(cast("Any", signed))
-        for signer in signers:
-            metadata.sign(signer, append=True)
-        data = metadata.to_bytes(JSONSerializer(compact=True))
-        name = "timestamp.json" if role == "timestamp" else f"{signed.version}.{role}.json"
-        write_whole(self.metadata / name, data)
+        return Metadata(cast("Any", signed))
+
+    def write(self, role: str, metadata: Metadata[Any]) -> None:
+        """Lay a signed role down under its version."""
+        name = "timestamp.json" if role == "timestamp" else f"{metadata.signed.version}.{role}.json"
+        write_whole(self.metadata / name, write_metadata(metadata))
 
     def publish(self, online: Signer, *, now: int) -> int:
         """Sign snapshot and timestamp over what lies here; returns the ledger version."""
@@ -161,6 +175,16 @@ class Repository:
         if not (self.metadata / "timestamp.json").exists():
             return 0
         return self.load("timestamp", Timestamp).version
+
+
+def name_target(targets: Targets, path: str, data: bytes) -> None:
+    """Name a file in a role, by its length and hash."""
+    targets.targets[path] = TargetFile.from_data(path, data, ["sha256"])
+
+
+def write_metadata(metadata: Metadata[Any]) -> bytes:
+    """A role with its signatures, as it lies in a repository."""
+    return metadata.to_bytes(JSONSerializer(compact=True))
 
 
 def read_role(path: Path, kind: type[Role]) -> Role:

@@ -2,7 +2,7 @@
 
 A card names a household and the number of its issue; what is owed stands in the ledger. A
 replacement raises the issue number in the roster: the card before it is ``replaced`` at every
-counter that has the next publication.
+counter that has the kecamatan's next changes or the next decree.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from card_codec.credential import (
 from card_codec.qr.text import write_text
 from ledger.folder import write_whole
 from provisioning.card_picture import Label, png_card, svg_card
+from provisioning.changes import Change, ChangeKind, enter_changes
 from provisioning.errors import ProvisioningError, WrongUseError
 from provisioning.keys import ISSUER
 from provisioning.office import Office
@@ -71,6 +72,7 @@ class _Holder:
     issue: int
     name: str
     desa_name: str
+    kecamatan: str
     listed: bool
 
 
@@ -149,7 +151,7 @@ def _holder(office: Office, order: Order, randomness: Callable[[int], bytes]) ->
                 "those that are"
             )
         name = SAMPLE_NAME if order.kind is CardKind.SAMPLE else UNLISTED_NAME
-        return _Holder(id, order.issue or 1, name, "", listed=False)
+        return _Holder(id, order.issue or 1, name, "", "", listed=False)
     if order.issue is not None and order.issue > listed.issue:
         raise ProvisioningError(
             f"the current card of household {id.hex()} is number {listed.issue}; "
@@ -160,14 +162,15 @@ def _holder(office: Office, order: Order, randomness: Callable[[int], bytes]) ->
             f"household {id.hex()} has had all {ISSUE_MAX} cards; list it anew under another id"
         )
     issue = order.issue or listed.issue + order.replace
-    return _Holder(id, issue, listed.name, listed.desa_name, listed=True)
+    return _Holder(id, issue, listed.name, listed.desa_name, listed.kecamatan, listed=True)
 
 
 def _log(office: Office, order: Order, holder: _Holder, now: int) -> None:
     """The card goes into the log; a replacement raises the household's issue number."""
     db = office.roster.db
     if order.replace:
-        db.execute("UPDATE household SET issue = ? WHERE id = ?", (holder.issue, holder.household))
+        replaced = Change(holder.household, ChangeKind.REPLACE)
+        enter_changes(office.roster, holder.kecamatan, [replaced], now=now)
     row = {
         "household": holder.household,
         "issue": holder.issue,

@@ -7,7 +7,7 @@ file's number rises only when its content changes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -18,7 +18,14 @@ from card_codec.trust import KeyUse, TrustedKey, TrustList, decode_trust_list, e
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import Place, Policy, Scope, read_policy, write_policy
 from ledger.record import pack
-from ledger.rights_file import HouseholdRow, make_base, read_base, state_root, write_base
+from ledger.rights_file import (
+    HouseholdRow,
+    RightsBase,
+    make_base,
+    read_base,
+    state_root,
+    write_base,
+)
 from ledger.roll import Roll, Terminal, read_roll, trusted_key, write_roll
 from provisioning.errors import ProvisioningError
 from provisioning.look_up_tags import look_up_master, look_up_salt
@@ -44,8 +51,12 @@ class Decree:
     terminals: int
 
 
-def make_decree(office: Office) -> Decree:
+def make_decree(office: Office, folded: Mapping[str, int]) -> Decree:
     """Build every file the decree signs.
+
+    Args:
+        office: the open office.
+        folded: number of each kecamatan's last published changes: the roster holds them.
 
     Raises:
         ProvisioningError: the roster is empty or does not fit the policy table.
@@ -74,7 +85,8 @@ def make_decree(office: Office) -> Decree:
         with show_progress("Laying out rights", sum(counts.values())) as advance:
             for kecamatan, count in counts.items():
                 path = base_path(kecamatan)
-                files[path] = _base(roster, table.period, policy, kecamatan)
+                draft = _base(roster, policy, kecamatan, period=table.period)
+                files[path] = _numbered(roster, path, draft, folded.get(kecamatan, 0))
                 advance(count)
         files |= sealed_people(office, policy, table.period, terminals)
     _read_back(files)
@@ -180,15 +192,18 @@ def _numbered_trust(roster: Roster, path: str, keys: tuple[TrustedKey, ...]) -> 
     return TrustList(roster.number(path, digest), keys)
 
 
-def _base(roster: Roster, period: str, policy: Policy, kecamatan: str) -> bytes:
+def _base(roster: Roster, policy: Policy, kecamatan: str, *, period: str) -> RightsBase:
     persons = {p.id: p.number for p in policy.programmes if p.scope is Scope.PERSON}
     classes = {c.number for c in policy.classes}
     rows = list(roster.rows(kecamatan, persons))
     for row in rows:
         _check_row(row, classes)
-    draft = make_base(kecamatan, period=period, number=0, rows=rows)
-    number = roster.number(base_path(kecamatan), state_root(draft))
-    return write_base(msgspec.structs.replace(draft, number=number))
+    return make_base(kecamatan, period=period, number=0, rows=rows)
+
+
+def _numbered(roster: Roster, path: str, draft: RightsBase, folded: int) -> bytes:
+    draft = msgspec.structs.replace(draft, changes=folded)
+    return write_base(msgspec.structs.replace(draft, number=roster.number(path, state_root(draft))))
 
 
 def _check_row(row: HouseholdRow, classes: set[int]) -> None:

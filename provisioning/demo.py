@@ -142,7 +142,8 @@ def _insert_issuer(office: Office, now: int) -> None:
 
 def _insert_families(office: Office, batch: list[tuple[str, Family]], year: int) -> None:
     roster = office.roster
-    roster.insert_all("household", ((f.id, desa, f.class_number, 1, 0) for desa, f in batch))
+    listed = ((f.id, desa, f.class_number, 1, 0, "listed") for desa, f in batch)
+    roster.insert_all("household", listed)
     roster.insert_all("member", _member_rows(batch, year))
     rights = (
         (f.id, right.member, right.programme, right.quantity)

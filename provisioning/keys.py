@@ -33,6 +33,11 @@ class OfficeRole:
     holders: tuple[str, ...]
     threshold: int
 
+    @property
+    def tuf_name(self) -> str:
+        """As the ledger names it."""
+        return "targets" if self.name == "decree" else self.name
+
 
 ROOT = OfficeRole("root", "root", ("dinsos", "diskominfosantik", "inspektorat"), 2)
 DECREE = OfficeRole("decree", "decree", ("kepala-dinsos", "biro-hukum", "sekretaris-daerah"), 2)

@@ -14,7 +14,6 @@ import msgspec
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
 from card_codec.trust import KeyUse
-from ledger.folder import write_whole
 from provisioning.errors import ProvisioningError, WrongUseError
 from provisioning.office import Office
 from provisioning.roster import Roster
@@ -65,10 +64,9 @@ def read_province_keys(office: Office, given: Path | None, *, rotate: bool) -> P
     return keys
 
 
-def keep_province_keys(office: Office, keys: ProvinceKeys) -> None:
-    """Remember the keys, so that the next publication need not be given them."""
-    file = ProvinceFile(keys.online.to_pem(), keys.log.to_pem())
-    write_whole(office.province_keys, msgspec.json.encode(file))
+def write_province_keys(keys: ProvinceKeys) -> bytes:
+    """The keys as a file, so that the next publication need not be given them."""
+    return msgspec.json.encode(ProvinceFile(keys.online.to_pem(), keys.log.to_pem()))
 
 
 def list_log_key(roster: Roster, log: PublicKey, now: int) -> None:

@@ -14,10 +14,17 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from ledger.rights_file import FLAG_CHIP, HouseholdRow, MemberRight
+from ledger.rights_file import (
+    FLAG_CHIP,
+    FLAG_DECEASED,
+    FLAG_MOVED,
+    FLAG_REMOVED,
+    HouseholdRow,
+    MemberRight,
+)
 from provisioning.errors import ProvisioningError, WrongUseError
 
-ROSTER_VERSION = 2
+ROSTER_VERSION = 3
 
 TABLES: dict[
     str, tuple[dict[str, type], str | tuple[str, ...], tuple[tuple[str, str, str], ...]]
@@ -29,7 +36,7 @@ TABLES: dict[
         (("kecamatan", "kecamatan", "code"),),
     ),
     "household": (
-        {"id": bytes, "desa": str, "class": int, "issue": int, "chip": int},
+        {"id": bytes, "desa": str, "class": int, "issue": int, "chip": int, "state": str},
         "id",
         (("desa", "desa", "code"),),
     ),
@@ -96,8 +103,23 @@ TABLES: dict[
     # Sealing the same twice gives other bytes: what was sealed is kept until its content changes.
     "sealed": ({"path": str, "digest": bytes, "data": bytes}, "path", ()),
     "numbered": ({"path": str, "digest": bytes, "number": int}, "path", ()),
+    "change": (
+        {
+            "id": int,
+            "kecamatan": str,
+            "household": bytes,
+            "kind": str,
+            "value": str,
+            "at": int,
+            "published": int,
+        },
+        "id",
+        (("kecamatan", "kecamatan", "code"), ("household", "household", "id")),
+    ),
 }
-MAY_BE_NULL = {"born", "shut_out", "valid_until", "revoked_at"}
+MAY_BE_NULL = {"born", "shut_out", "valid_until", "revoked_at", "published"}
+STATES = {"listed": 0, "moved": FLAG_MOVED, "deceased": FLAG_DECEASED, "ended": FLAG_REMOVED}
+"""Whether a household still gets something, and the flag that tells why not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +195,13 @@ class Roster:
         """Names of the kecamatan by code, in order."""
         return dict(self.db.execute("SELECT code, name FROM kecamatan ORDER BY code").fetchall())
 
+    def has_desa(self, code: str, kecamatan: str) -> bool:
+        """Whether a desa of that code lies in the kecamatan."""
+        row = self.db.execute(
+            "SELECT 1 FROM desa WHERE code = ? AND kecamatan = ?", (code, kecamatan)
+        ).fetchone()
+        return row is not None
+
     def household(self, id: bytes) -> RosterHousehold | None:
         """A household by its id."""
         return next(self._households("WHERE h.id = ?", (id,)), None)
@@ -233,12 +262,12 @@ class Roster:
                 )
             right = MemberRight(member, programmes[programme], quantity)
             persons.setdefault(household, []).append(right)
-        for id, desa, issue, class_number, chip in self.db.execute(
-            "SELECT h.id, h.desa, h.issue, h.class, h.chip FROM household h"
+        for id, desa, issue, class_number, chip, state in self.db.execute(
+            "SELECT h.id, h.desa, h.issue, h.class, h.chip, h.state FROM household h"
             " JOIN desa d ON d.code = h.desa WHERE d.kecamatan = ?",
             (kecamatan,),
         ):
-            flags = FLAG_CHIP if chip else 0
+            flags = (FLAG_CHIP if chip else 0) | STATES[state]
             yield HouseholdRow(id, desa, issue, class_number, flags, tuple(persons.get(id, ())))
 
     def number(self, path: str, digest: bytes) -> int:
@@ -258,6 +287,20 @@ class Roster:
             {"path": path, "digest": digest, "number": number}, pk="path"
         )
         return number
+
+    def note_change(
+        self, household: bytes, *, kecamatan: str, kind: str, value: str, now: int
+    ) -> None:
+        """Remember what changed since the decree, until a publication carries it."""
+        row = {
+            "kecamatan": kecamatan,
+            "household": household,
+            "kind": kind,
+            "value": value,
+            "at": now,
+            "published": None,
+        }
+        self.db.table("change").insert(row)
 
     def insert_all(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         """Insert many rows, columns in the order of the schema."""

@@ -334,16 +334,16 @@ def test_publication_that_was_cut_off_leaves_the_last_one_and_is_made_again(
 ) -> None:
     publish_office(office, province)
     change_roster(office, "UPDATE household SET class = 2")
-    sign, signed = Repository.sign, []
+    write, signed = Repository.write, []
 
-    def fail_at_the_decree(self: Repository, content: Any, role: str, **rest: Any) -> None:
+    def fail_at_the_decree(self: Repository, role: str, metadata: Any) -> None:
         if role == "targets":
             raise LedgerError("the disk is full")
         signed.append(role)
-        sign(self, content, role, **rest)
+        write(self, role, metadata)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Repository, "sign", fail_at_the_decree)
+        patched.setattr(Repository, "write", fail_at_the_decree)
         with pytest.raises(LedgerError):
             publish_office(office)
     assert signed == [f"changes-{KEC_1}", f"changes-{KEC_2}"]

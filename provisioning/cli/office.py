@@ -1,51 +1,28 @@
-"""`betang-provision`: the office at the command line.
-
-Exit codes: 0 done, 1 refused or a check failed, 2 wrong use. Reports go to stdout, with ``--json``
-as one JSON value; what went wrong is one sentence on stderr.
-"""
+"""Commands that keep the office: roster, cards, terminals, keys."""
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
-import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from typer.exceptions import TyperException
 
 from card_codec.credential import CardKind
-from card_codec.errors import CardCodecError
 from card_codec.trust import encode_trust_list
-from ledger.errors import LedgerError
 from ledger.folder import write_whole
 from provisioning.cards import IssuedCard, Order, issue_card
+from provisioning.cli.program import Json, OfficeDir, app, household_id, report
 from provisioning.decree import full_trust
 from provisioning.demo import make_demo_office
 from provisioning.enrol import Enrolment, enrol, seal_to
-from provisioning.errors import ProvisioningError, WrongUseError
+from provisioning.errors import WrongUseError
 from provisioning.keys import office_roles
 from provisioning.listing import list_households
 from provisioning.look_up_tags import demo_numbers, read_numbers, tag_numbers
 from provisioning.office import open_office
-from provisioning.publish import publish
-
-REFUSED = 1
-WRONG_USE = 2
-
-app = typer.Typer(
-    help="Keep the roster and the keys; publish rights; issue cards; enrol terminals.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-Json = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
-OfficeDir = Annotated[Path, typer.Option("--office", help="The office's folder.")]
 
 
 class Kind(StrEnum):
@@ -54,23 +31,6 @@ class Kind(StrEnum):
     CARD = "card"
     SAMPLE = "sample"
     TRAINING = "training"
-
-
-def main() -> None:
-    """Run the command; every known fault becomes one sentence and an exit code."""
-    try:
-        code = app(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except ProvisioningError as error:
-        _stop(error.detail, error.exit_code)
-    except (LedgerError, CardCodecError) as error:
-        _stop(error.detail, REFUSED)
-    except TyperException as error:
-        _stop(f"{error.format_message().rstrip('.')}; see --help", WRONG_USE)
-    except OSError as error:
-        _stop(f"{error.filename or 'the disk'}: {error.strerror}; check it and repeat", REFUSED)
-    except KeyboardInterrupt:
-        _stop("stopped; what was not finished was not kept", REFUSED)
 
 
 @app.command()
@@ -89,49 +49,17 @@ def demo(
         seed=seed,
         now=int(time.time()),
     )
-    report = {
+    told = {
         "office": str(made.office),
         "households": made.households,
         "kecamatan": list(made.kecamatan),
         "points": list(made.points),
     }
-    _report(
-        report,
+    report(
+        told,
         f"{made.households} households in {len(made.kecamatan)} kecamatan: {made.office}",
         as_json=as_json,
     )
-
-
-@app.command("publish")
-def publish_command(
-    office: OfficeDir,
-    province: Annotated[
-        Path | None,
-        typer.Option(help="The province's public.json; needed the first time."),
-    ] = None,
-    rotate_province: Annotated[
-        bool, typer.Option("--rotate-province", help="The province's keys were changed on purpose.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Sign policy, roll, trust and rights, and lay them out for the province."""
-    with open_office(office.resolve()) as opened:
-        done = publish(
-            opened, now=int(time.time()), province=province, rotate_province=rotate_province
-        )
-    report = {
-        "release": str(done.release),
-        "root": done.root,
-        "targets": done.targets,
-        "policy": done.policy,
-        "households": done.households,
-        "kecamatan": done.kecamatan,
-        "terminals": done.terminals,
-    }
-    words = (
-        f"Decree {done.targets} signed: {done.households} households, {done.terminals} terminals"
-    )
-    _report(report, f"{words}: {done.release}", as_json=as_json)
 
 
 @app.command("enrol")
@@ -170,7 +98,7 @@ def enrol_command(
             now=int(time.time()),
             randomness=secrets.token_bytes,
         )
-    report = {
+    told = {
         "ordinal": done.ordinal,
         "epoch": done.epoch,
         "name": name,
@@ -178,7 +106,7 @@ def enrol_command(
         "config": str(done.config),
     }
     words = f"Terminal {done.ordinal} enrolled; publish again to list it: {done.config}"
-    _report(report, words, as_json=as_json)
+    report(told, words, as_json=as_json)
 
 
 @app.command("seal-to")
@@ -191,7 +119,7 @@ def seal_to_command(
     with open_office(office.resolve()) as opened:
         ordinal = seal_to(opened, terminal.resolve())
     words = f"Terminal {ordinal} has a new sealing key; publish again to seal people to it"
-    _report({"ordinal": ordinal}, words, as_json=as_json)
+    report({"ordinal": ordinal}, words, as_json=as_json)
 
 
 @app.command("look-up")
@@ -209,13 +137,13 @@ def look_up_command(
     if numbers is not None and household:
         raise WrongUseError("--household chooses among made-up people; leave it or --numbers out")
     with open_office(office.resolve()) as opened:
-        chosen = [_household_id(text) for text in household] if household else None
+        chosen = [household_id(text) for text in household] if household else None
         listed = demo_numbers(opened, chosen) if numbers is None else read_numbers(numbers)
         done = tag_numbers(opened, listed)
-    report = {"tags": done.tags, "doubled": list(done.doubled)}
+    told = {"tags": done.tags, "doubled": list(done.doubled)}
     words = f"{done.tags} numbers lead to their families; publish again to hand them out"
     twice = f"\n{len(done.doubled)} families share a number with another: {', '.join(done.doubled)}"
-    _report(report, words + (twice if done.doubled else ""), as_json=as_json)
+    report(told, words + (twice if done.doubled else ""), as_json=as_json)
 
 
 @app.command("numbers")
@@ -226,10 +154,10 @@ def numbers_command(
 ) -> None:
     """Say the made-up numbers of a demonstration's family: its KK and its members' NIK."""
     with open_office(office.resolve()) as opened:
-        found = list(demo_numbers(opened, [_household_id(household)]))
-    report = [{"member": one.member, "number": one.number} for one in found]
+        found = list(demo_numbers(opened, [household_id(household)]))
+    told = [{"member": one.member, "number": one.number} for one in found]
     lines = [f"{'KK' if not one.member else one.member}  {one.number}" for one in found]
-    _report(report, "\n".join(lines), as_json=as_json)
+    report(told, "\n".join(lines), as_json=as_json)
 
 
 @app.command()
@@ -254,7 +182,7 @@ def card(
 ) -> None:
     """Issue a paper card: PNG, SVG and text."""
     order = Order(
-        household=None if household is None else _household_id(household),
+        household=None if household is None else household_id(household),
         kind=CardKind[kind.name],
         issue=issue,
         replace=replace,
@@ -264,7 +192,7 @@ def card(
         done = issue_card(
             opened, order, out.resolve(), now=int(time.time()), randomness=secrets.token_bytes
         )
-    _report(_card_report(done), f"Card of {done.name}: {done.image}", as_json=as_json)
+    report(_card_report(done), f"Card of {done.name}: {done.image}", as_json=as_json)
 
 
 @app.command()
@@ -277,8 +205,12 @@ def trust(
     with open_office(office.resolve()) as opened:
         trusted = full_trust(opened.roster)
         write_whole(out, encode_trust_list(trusted))
-    report = {"trust": str(out.resolve()), "version": trusted.version, "keys": len(trusted.keys)}
-    _report(report, f"{len(trusted.keys)} keys: {out}", as_json=as_json)
+    told = {
+        "trust": str(out.resolve()),
+        "version": trusted.version,
+        "keys": len(trusted.keys),
+    }
+    report(told, f"{len(trusted.keys)} keys: {out}", as_json=as_json)
 
 
 @app.command()
@@ -286,7 +218,7 @@ def keys(office: OfficeDir, as_json: Json = False) -> None:
     """List who holds which key, and how many of them must sign."""
     with open_office(office.resolve()) as opened:
         ring = opened.keys
-        report = [
+        listed = [
             {
                 "role": role.name,
                 "threshold": role.threshold,
@@ -297,8 +229,8 @@ def keys(office: OfficeDir, as_json: Json = False) -> None:
             }
             for role in office_roles(list(opened.roster.kecamatan()))
         ]
-    lines = [_role_line(role) for role in report]
-    _report(report, "\n".join(lines), as_json=as_json)
+    lines = [_role_line(role) for role in listed]
+    report(listed, "\n".join(lines), as_json=as_json)
 
 
 @app.command()
@@ -312,13 +244,7 @@ def households(
     with open_office(office.resolve()) as opened:
         found = list(list_households(opened, desa=desa, limit=limit))
     lines = [f"{h['household']}  {h['desa_name']}  {h['name']}" for h in found]
-    _report(found, "\n".join(lines) or "no household", as_json=as_json)
-
-
-def _household_id(text: str) -> bytes:
-    if re.fullmatch(r"[0-9a-fA-F]{16}", text) is None:
-        raise WrongUseError(f"{text!r} is not a household's id; give 16 hexadecimal digits")
-    return bytes.fromhex(text)
+    report(found, "\n".join(lines) or "no household", as_json=as_json)
 
 
 def _card_report(done: IssuedCard) -> dict[str, Any]:
@@ -337,16 +263,3 @@ def _card_report(done: IssuedCard) -> dict[str, Any]:
 def _role_line(role: dict[str, Any]) -> str:
     holders = ", ".join(h["holder"] + ("" if h["here"] else " (away)") for h in role["holders"])
     return f"{role['role']}: {role['threshold']} of {len(role['holders'])}: {holders}"
-
-
-def _report(value: object, words: str, *, as_json: bool) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False) if as_json else words)
-
-
-def _stop(sentence: str, code: int) -> NoReturn:
-    typer.echo(sentence.replace("\n", " "), err=True)
-    sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -51,6 +51,17 @@ bench-sync: setup ## the road: bytes on the wire, and the province's intake; ben
 .PHONY: setup-test
 setup-test: setup ## what only the tests need: Chromium, pcscd and a virtual reader
 
+##@ Simulate
+SEEDS ?= 20
+FIRST ?= 1
+.PHONY: simulate
+simulate: setup ## some days of a province from each of SEEDS=20 seeds, on from FIRST=1; exit 1 if a promise breaks
+	@$(BIN)/python -m tests.simulation.main --seeds $(SEEDS) --first $(FIRST)
+
+.PHONY: simulate-mutants
+simulate-mutants: setup ## break the code on purpose, one way at a time; each must be found out within 30 seeds
+	@$(BIN)/python -m tests.simulation.mutants
+
 ##@ Change
 .PHONY: format
 format: setup ## rewrite the Python files in the house's format

@@ -9,7 +9,7 @@ from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
 from ledger.clock import Floor, Moment
 from ledger.element import RedemptionId
-from ledger.entry import Content, Entry, Kind, Redemption, Void, make_entry, sign_head
+from ledger.entry import Content, Entry, Kind, Redemption, Void, make_entry, read_entry, sign_head
 from ledger.union import Known
 
 
@@ -91,6 +91,31 @@ class Act:
             "SELECT count(*) FROM entry WHERE kind = ? AND early >= ?", (int(kind), since)
         ).fetchone()
         return int(count)
+
+    def entry(self, seq: int) -> Entry | None:
+        """The entry of that number, None when there is none.
+
+        Raises:
+            RecordError: it cannot be read.
+        """
+        row = self._db.execute("SELECT body FROM entry WHERE seq = ?", (seq,)).fetchone()
+        return read_entry(row[0]) if row else None
+
+    def is_voided(self, seq: int) -> bool:
+        """Whether an entry of this journal was taken back."""
+        me = self._identity
+        found = self._db.execute(
+            "SELECT 1 FROM voided WHERE terminal = ? AND epoch = ? AND seq = ?",
+            (me.terminal, me.epoch, seq),
+        )
+        return found.fetchone() is not None
+
+    def closed_since(self, seq: int) -> bool:
+        """Whether the day was closed after an entry."""
+        found = self._db.execute(
+            "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1", (seq, int(Kind.CLOSE))
+        )
+        return found.fetchone() is not None
 
     def raise_floor(self, name: str, floor: Floor) -> None:
         """Keep a newer signed time; an older one is ignored."""

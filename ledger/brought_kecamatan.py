@@ -28,6 +28,7 @@ from ledger.errors import RightsError
 from ledger.policy import Policy
 from ledger.rights_build import BaseToInstall, Versions
 from ledger.rights_file import RightsBase, read_base, read_status, state_root, status_index
+from ledger.union import Known
 
 USAGE_NAME = re.compile(r"usage/([0-9]{6})/([1-9][0-9]{0,8})\.cbor\.zst")
 
@@ -70,24 +71,35 @@ def kecamatan_rights(
     return BaseToInstall(rights, status, max(times), cleared)
 
 
-def new_usage(brought: Brought, kecamatan: str, number: int) -> list[bytes]:
-    """Usage segments from ``number`` on, in order; the numbers have no gaps.
+def new_usage(brought: Brought, kecamatan: str, known: Known) -> list[bytes]:
+    """Usage segments not taken in yet, in order; the numbers have no gaps.
+
+    A segment is known by its bytes: a province put back from a copy uses numbers again.
 
     Raises:
         RightsError: one is missing, or names another.
         RecordError: one is no usage segment.
     """
+    next_one = known.next_segment(kecamatan)
+    role = brought.delegated("usage", f"usage/{kecamatan}/{next_one}.cbor.zst")
+    named = (USAGE_NAME.fullmatch(name) for name in role.targets)
+    numbers = sorted(int(n[2]) for n in named if n and n[1] == kecamatan)
+    missing = set(range(next_one, max(numbers, default=0))) - set(numbers)
+    if missing:
+        raise RightsError(
+            f"usage {min(missing)} of {kecamatan} is missing, and later ones were brought"
+        )
+    taken = known.segments(kecamatan)
     found: list[bytes] = []
-    while brought.holds(path := f"usage/{kecamatan}/{number}.cbor.zst"):
+    for number in numbers:
+        path = f"usage/{kecamatan}/{number}.cbor.zst"
+        if role.targets[path].hashes.get("sha256") in taken:
+            continue
         data = brought.target(path)
         file, _ = read_usage(data)
         if (file.kecamatan, file.number) != (kecamatan, number):
             raise RightsError(f"usage {number} of {kecamatan} names another segment")
         found.append(data)
-        number += 1
-    named = (USAGE_NAME.fullmatch(name) for name in brought.role("usage", Targets).targets)
-    if any(n and n[1] == kecamatan and int(n[2]) > number for n in named):
-        raise RightsError(f"usage {number} of {kecamatan} is missing, and later ones were brought")
     return found
 
 

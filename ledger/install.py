@@ -178,8 +178,7 @@ def _verify(folder: TerminalFolder, journal: Journal, reading: Reading) -> _Read
             raise RightsError("the roll of terminals does not list this terminal; ask the office")
         old = _standing(folder)
         bases = [kecamatan_rights(brought, kec, policy, old) for kec in me.holds]
-        known = journal.known()
-        segments = [s for kec in me.holds for s in new_usage(brought, kec, known.next_segment(kec))]
+        segments = [s for kec in me.holds for s in new_usage(brought, kec, journal.known())]
         people = brought_people(brought, folder, policy, me.ordinal)
         office_time = max([brought.time("targets", Targets), *(b.office_time for b in bases)])
         versions = brought.versions(office_time)

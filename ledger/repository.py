@@ -129,6 +129,7 @@ class Repository:
         *,
         signers: Sequence[Signer],
         now: int,
+        skipping: int = 0,
     ) -> None:
         """Sign a role as its next version and write it.
 
@@ -137,19 +138,25 @@ class Repository:
             role: name of the role.
             signers: as many as the threshold asks for.
             now: Unix seconds.
+            skipping: versions to leave out, as they may have been used by what was lost.
         """
-        metadata = self.draft(signed, role, now=now)
+        metadata = self.draft(signed, role, now=now, skipping=skipping)
         for signer in signers:
             metadata.sign(signer, append=True)
         self.write(role, metadata)
 
     def draft(
-        self, signed: Root | Snapshot | Targets | Timestamp, role: str, *, now: int
+        self,
+        signed: Root | Snapshot | Targets | Timestamp,
+        role: str,
+        *,
+        now: int,
+        skipping: int = 0,
     ) -> Metadata[Any]:
         """A role as its next version, of this time, with no signature yet; nothing is written."""
-        signed.version = (self.versions(role) or [0])[-1] + 1
+        signed.version = (self.versions(role) or [0])[-1] + 1 + skipping
         if isinstance(signed, Timestamp):
-            signed.version = self._timestamp_version() + 1
+            signed.version = self._timestamp_version() + 1 + skipping
         days = EXPIRES_DAYS.get(role, TARGETS_EXPIRES_DAYS)
         begins = datetime.fromtimestamp(now, UTC).replace(microsecond=0)
         signed.expires = begins + timedelta(days=days)
@@ -161,14 +168,14 @@ class Repository:
         name = "timestamp.json" if role == "timestamp" else f"{metadata.signed.version}.{role}.json"
         write_whole(self.metadata / name, write_metadata(metadata))
 
-    def publish(self, online: Signer, *, now: int) -> int:
+    def publish(self, online: Signer, *, now: int, skipping: int = 0) -> int:
         """Sign snapshot and timestamp over what lies here; returns the ledger version."""
         snapshot = Snapshot(
             meta={f"{role}.json": MetaFile(self.versions(role)[-1]) for role in self.roles()}
         )
-        self.sign(snapshot, "snapshot", signers=[online], now=now)
+        self.sign(snapshot, "snapshot", signers=[online], now=now, skipping=skipping)
         timestamp = Timestamp(snapshot_meta=MetaFile(snapshot.version))
-        self.sign(timestamp, "timestamp", signers=[online], now=now)
+        self.sign(timestamp, "timestamp", signers=[online], now=now, skipping=skipping)
         return snapshot.version
 
     def _timestamp_version(self) -> int:

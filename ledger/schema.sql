@@ -45,12 +45,14 @@ CREATE TABLE voided (
 ) STRICT, WITHOUT ROWID;
 
 -- Usage segments taken in: none is taken in twice, the next is known, and fsck can say which
--- elements from elsewhere must be there.
+-- elements from elsewhere must be there. A province put back from a copy uses numbers again, so
+-- that a segment is named by its bytes, too.
 CREATE TABLE segment (
     kecamatan TEXT    NOT NULL,
     number    INTEGER NOT NULL,
+    digest    BLOB    NOT NULL CHECK (length(digest) = 32),
     data      BLOB    NOT NULL,
-    PRIMARY KEY (kecamatan, number)
+    PRIMARY KEY (kecamatan, number, digest)
 ) STRICT;
 
 -- The newest signed times, and when on this machine they were learned.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from dataclasses import dataclass
 
@@ -89,12 +90,18 @@ class Known:
         """
         file, elements = read_usage(data)
         self._db.execute(
-            "INSERT OR IGNORE INTO segment VALUES (?, ?, ?)", (file.kecamatan, file.number, data)
+            "INSERT OR IGNORE INTO segment VALUES (?, ?, ?, ?)",
+            (file.kecamatan, file.number, hashlib.sha256(data).digest(), data),
         )
         return sum(self.add(element) for element in elements)
 
+    def segments(self, kecamatan: str) -> set[str]:
+        """SHA-256, in hex, of every usage segment of a kecamatan that was taken in."""
+        rows = self._rows("SELECT digest FROM segment WHERE kecamatan = ?", kecamatan)
+        return {bytes(digest).hex() for (digest,) in rows}
+
     def next_segment(self, kecamatan: str) -> int:
-        """The number of the first usage segment not taken in yet."""
+        """The number after the highest of the usage segments taken in."""
         rows = self._rows(
             "SELECT coalesce(max(number), 0) + 1 FROM segment WHERE kecamatan = ?", kecamatan
         )

@@ -29,6 +29,8 @@ from sync_agent.messages import (
 )
 from sync_agent.roads import Road
 
+BRANCH_AGAIN_SECONDS = 3_600
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -59,7 +61,7 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
 
     Raises:
         RoadError: the road failed; what had come through stays.
-        ForkError: the province knows another history: nothing was sent, the ledger was brought.
+        ForkError: the province knows another history: ours was handed in, the ledger was brought.
         BusyError: another run is under way.
         LedgerError: the journal cannot be read, or the in-box not written.
     """
@@ -67,7 +69,7 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
         fork = None
         uploaded = accepted = 0
         try:
-            uploaded, accepted = _send_waiting(folder, road)
+            uploaded, accepted = _send_waiting(folder, road, now=now)
         except ForkError as error:
             fork = error
         usage_new = bring(folder.in_box, road, now=now)
@@ -78,26 +80,53 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
         )
 
 
-def _send_waiting(folder: TerminalFolder, road: Road) -> tuple[int, int]:
+def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> tuple[int, int]:
     """Every entry the province does not hold yet; returns (sent, newly accepted)."""
     if not folder.journal.exists():
         return 0, 0
     journal = open_journal(folder.journal, reading=True)
     try:
-        start = _resume_at(journal, road.head())
         sent = accepted = 0
-        while (run := journal.signed_run(start, BATCH_ENTRIES_MAX))[0]:
-            me = journal.identity
-            batch = Batch(me.terminal, me.epoch, start, tuple(run[0]), run[1])
+        for batch in _batches(journal, _resume_at(journal, road.head())):
             taken = road.send(batch)
             sent += len(batch.entries)
             if taken is not None:
                 accepted += taken.accepted
                 _keep_acknowledgement(folder.in_box, taken)
-            start = batch.end + 1
         return sent, accepted
+    except ForkError:
+        _hand_in_branch(folder, journal, road, now=now)
+        raise
     finally:
         journal.close()
+
+
+def _batches(journal: Journal, start: int) -> Iterator[Batch]:
+    """The entries from ``start`` on, in batches that end where an act ended."""
+    me = journal.identity
+    while (run := journal.signed_run(start, BATCH_ENTRIES_MAX))[0]:
+        batch = Batch(me.terminal, me.epoch, start, tuple(run[0]), run[1])
+        yield batch
+        start = batch.end + 1
+
+
+def _hand_in_branch(folder: TerminalFolder, journal: Journal, road: Road, *, now: int) -> None:
+    """Send the whole of a diverging branch: refused, it is kept there as evidence.
+
+    Once an hour, while the machine is still connected: a province put back from a copy has lost it.
+    """
+    mark = folder.out_box / "branch-handed-in"
+    told = f"{journal.head().leaf.hex()} {now // BRANCH_AGAIN_SECONDS}".encode()
+    if mark.exists() and mark.read_bytes() == told:
+        return
+    # From the first entry on: of what was acknowledged once, a province put back from a copy may
+    # hold another history by now. What it holds alike it takes as a repetition.
+    for batch in _batches(journal, 1):
+        try:
+            road.send(batch)
+        except ForkError:  # kept; so is what follows it
+            continue
+    write_whole(mark, told)
 
 
 def _resume_at(journal: Journal, known: HeadAnswer | None) -> int:
@@ -114,7 +143,7 @@ def _resume_at(journal: Journal, known: HeadAnswer | None) -> int:
     if own.hex() != known.head:
         raise ForkError(
             f"the province holds another history of this terminal than the journal (entry"
-            f" {known.seq} differs); nothing was sent: keep the machine and tell the office"
+            f" {known.seq} differs); both are kept: keep the machine and tell the office"
         )
     return known.seq + 1
 

@@ -20,6 +20,7 @@ from ledger.policy import DAY, Policy, Programme, Scope
 from ledger.rights import Rights
 from ledger.roll import terminal_name
 from terminal import decision
+from terminal.after import Voided, answer_handover, void
 from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.errors import WrongRequestError
 from terminal.look_up import PeopleDrawer, look_up
@@ -172,6 +173,16 @@ class Counter:
         """If the day was closed meanwhile, keep nobody's name any longer."""
         with self._lock:
             self._with_people()
+
+    def void(self, seq: int, *, reason: str, second: str) -> Voided:
+        """Take back a redemption of today, with a second person; durable when it returns."""
+        with self._lock:
+            return void(self._desk, seq, reason=reason, second=second)
+
+    def answer_handover(self, *, handed_over: bool, second: str = "") -> None:
+        """Answer whether the goods of the last redemption before a restart went over."""
+        with self._lock:
+            answer_handover(self._desk, handed_over=handed_over, second=second)
 
     def state(self) -> CounterState:
         """What the screen says now."""

@@ -17,7 +17,7 @@ from card_codec.refusal import Refused
 from card_codec.trust import TrustList
 from ledger.clock import Clock, Moment, judge_time
 from ledger.element import Right
-from ledger.entry import Content, Entry, Handover, Presented, Redemption, Refusal
+from ledger.entry import Content, Entry, Handover, Presented, Redemption, Refusal, Void
 from ledger.journal import Act, Journal
 from ledger.people import NOBODY, People
 from ledger.receipt import write_receipt
@@ -138,7 +138,7 @@ def refuse_without_ledger(desk: Desk, presentation: Presentation) -> Refused:
     refusal = Refusal(Reason.NO_LEDGER, None, 0, 0, 0, presentation.presented)
     floors = desk.journal.floors()
     with desk.journal.act() as act:
-        _append(desk, act, judge_time(desk.clock.read(), floors, act.head.moment), refusal)
+        append(desk, act, judge_time(desk.clock.read(), floors, act.head.moment), refusal)
     return Refused(Reason.NO_LEDGER)
 
 
@@ -269,13 +269,14 @@ def _whose(heard: Heard) -> tuple[bytes | None, int]:
 
 
 def _record(turn: Turn, content: Content) -> tuple[Entry, bytes]:
-    return _append(turn.desk, turn.act, turn.moment, content)
+    return append(turn.desk, turn.act, turn.moment, content)
 
 
-def _append(desk: Desk, act: Act, moment: Moment, content: Content) -> tuple[Entry, bytes]:
+def append(desk: Desk, act: Act, moment: Moment, content: Content) -> tuple[Entry, bytes]:
     """Append an entry. The redemption before it is over now: its goods were handed over."""
     given = act.awaiting_handover(desk.handover_since)
-    before = () if given is None else (Handover(given),)
+    spoken_of = isinstance(content, Void | Handover) and content.seq == given
+    before = () if given is None or spoken_of else (Handover(given),)
     return act.append(
         *before,
         content,

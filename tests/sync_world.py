@@ -30,6 +30,11 @@ from tests.world import KEC_1, KEC_2, World
 TOKEN = "road-token-of-terminal-{}"
 
 
+def road_token(ordinal: int, epoch: int = 1) -> str:
+    """The road token of a terminal and epoch."""
+    return TOKEN.format(ordinal if epoch == 1 else f"{ordinal}-{epoch}")
+
+
 class SyncWorld(World):
     """A world whose ledger is published by a province, not by the test."""
 
@@ -72,7 +77,8 @@ class SyncWorld(World):
         for kecamatan, keys in self.kecamatan_keys.items():
             self.sign_changes(kecamatan, keys)
         doors = tuple(
-            Door(t.ordinal, t.epoch, token_hash(TOKEN.format(t.ordinal))) for t in self.terminals
+            Door(t.ordinal, t.epoch, token_hash(road_token(t.ordinal, t.epoch)))
+            for t in self.terminals
         )
         (self.release_folder / "access.json").write_bytes(
             write_access(Access("khb-access-1", doors))

@@ -120,6 +120,15 @@ def once(
 
 
 @app.command()
+def restored(config: Config, as_json: Json = False) -> None:
+    """Say that this folder was put back from a copy: terminals follow again, and send anew."""
+    with _opened(config) as province:
+        version = province.restored()
+    words = f"published as ledger {version}; take the office's newest release once more"
+    _say({"ledger_version": version}, words, as_json)
+
+
+@app.command()
 def cases(config: Config, as_json: Json = False) -> None:
     """List every double, with the record that counts."""
     with _opened(config) as province:

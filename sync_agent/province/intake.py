@@ -27,6 +27,7 @@ from sync_agent.province.store import (
     HeldHead,
     Store,
     acknowledgement_from,
+    first_fork,
     head,
     keep_fork,
     leaves,
@@ -71,14 +72,18 @@ class Intake:
         fork_at = None
         with self._store.writing() as db:
             held = head(db, batch.terminal, batch.epoch)
-            if batch.start > held.seq + 1:
+            known_fork = first_fork(db, batch.terminal, batch.epoch)
+            gap = batch.start > held.seq + 1
+            if gap and known_fork is None:
                 raise IntakeRefusedError(
                     416,
                     "gap",
                     f"{held.seq} entries are held; send from {held.seq + 1}",
                     size=held.seq,
                 )
-            fork_at = _fork_at(db, batch, entries, held, genesis(batch.terminal, batch.epoch, key))
+            beginning = genesis(batch.terminal, batch.epoch, key)
+            # What goes on from a branch that is kept is kept with it: it is signed, too.
+            fork_at = known_fork if gap else _fork_at(db, batch, entries, held, beginning)
             if fork_at is None:
                 return self._accept(db, installed, terminal, entries, batch, arrival)
             keep_fork(db, _evidence(data, batch, fork_at, arrival), most=FORKS_MAX)

@@ -18,7 +18,12 @@ from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.installed import Installed, ReleaseInForce
 from sync_agent.province.intake import Arrival, Intake
 from sync_agent.province.offer import offer_for, offered_bytes
-from sync_agent.province.publishing import keep_time, publish_block, publish_usage
+from sync_agent.province.publishing import (
+    keep_time,
+    publish_block,
+    publish_restored,
+    publish_usage,
+)
 from sync_agent.province.release import take_release
 from sync_agent.province.store import Store
 
@@ -111,6 +116,14 @@ class Province:
             ProvinceError: it is not accepted; what was published stays.
         """
         return take_release(self.folder, self._store, source, now=self._now())
+
+    def restored(self) -> int:
+        """The folder was put back from a copy: publish so that terminals follow again.
+
+        Returns:
+            The ledger version published.
+        """
+        return publish_restored(self.folder, now=self._now())
 
     def block(self, household: bytes, issue: int, reason: str) -> bool:
         """Block one card; False when it was blocked already.

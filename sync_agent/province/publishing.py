@@ -39,6 +39,8 @@ from sync_agent.province.store import (
     unpublished,
 )
 
+VERSIONS_SKIPPED = 1_000_000
+"""More than a province publishes between two copies of it."""
 TIME_IS_OLD = 3_600
 """Seconds after which an offer gets a newly signed time."""
 
@@ -137,6 +139,26 @@ def sign_status(province: ProvinceFolder, store: Store, *, now: int) -> dict[str
         repository.add_target(status, f"status/{kecamatan}.cbor", write_status(file))
     repository.sign(status, "status", signers=[tuf_signer(province.key("online"))], now=now)
     return lists
+
+
+def publish_restored(province: ProvinceFolder, *, now: int) -> int:
+    """Publish anew what was put back from a copy, under versions that nobody has seen yet.
+
+    Terminals never go back to an older ledger, and after the copy newer ones had gone out. What
+    the copy lacks the terminals send again; they take every segment that they do not hold.
+
+    Returns:
+        The ledger version published.
+
+    Raises:
+        LedgerError: the repository cannot be read or written.
+    """
+    with publishing(province):
+        repository, online = province.repository, tuf_signer(province.key("online"))
+        for role in ("status", "usage"):
+            signed = repository.load(role, Targets)
+            repository.sign(signed, role, signers=[online], now=now, skipping=VERSIONS_SKIPPED)
+        return repository.publish(online, now=now, skipping=VERSIONS_SKIPPED)
 
 
 def keep_time(province: ProvinceFolder, *, now: int) -> None:

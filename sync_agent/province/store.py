@@ -213,6 +213,13 @@ def keep_fork(db: Connection, values: dict[str, object], *, most: int) -> None:
         db.execute(insert(fork).values(**values))
 
 
+def first_fork(db: Connection, terminal: int, epoch: int) -> int | None:
+    """The first entry of which a chain has two histories; None when it has one."""
+    of_chain = (fork.c.terminal == terminal) & (fork.c.epoch == epoch)
+    lowest: int | None = db.execute(select(func.min(fork.c.seq)).where(of_chain)).scalar_one()
+    return lowest
+
+
 def keep_block(db: Connection, household: bytes, issue: int, *, reason: str, at: int) -> bool:
     """Remember a blocked card; False when it is blocked already."""
     if (household, issue) in blocked_cards(db):

@@ -200,7 +200,7 @@ def put_back(folder: TerminalFolder) -> None:
     create_journal(folder.journal, identity).close()
 
 
-def test_journal_shorter_than_the_province_holds_is_a_fork_and_sends_nothing(
+def test_journal_shorter_than_the_province_holds_is_a_fork_that_changes_nothing(
     world: SyncWorld,
 ) -> None:
     world.take(world.one, world.homes_1[0])
@@ -212,7 +212,9 @@ def test_journal_shorter_than_the_province_holds_is_a_fork_and_sends_nothing(
         assert world.province.head(1, 1).seq == 1
 
 
-def test_other_history_is_a_fork_and_sends_nothing_but_brings_the_ledger(world: SyncWorld) -> None:
+def test_other_history_is_a_fork_that_changes_nothing_and_brings_the_ledger(
+    world: SyncWorld,
+) -> None:
     world.take(world.one, world.homes_1[0])
     with world.serving() as at:
         sync(world.one, at.url)

@@ -1,0 +1,165 @@
+"""A machine with a terminal on it: its disk, its clock, its process, and what it was seen to do."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import Counter as Tally
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ledger import database
+from ledger.element import RedemptionId, Right
+from ledger.entry import Entry, read_entry
+from ledger.errors import JournalError, NotSavedError
+from ledger.folder import TerminalFolder, open_folder
+from ledger.install import Installed
+from sync_agent.agent import Report, sync_once
+from sync_agent.roads import Road
+from terminal.counter import Counter, Presentation, Redeemed, Request, open_counter
+from terminal.decision import Verdict
+from tests.simulation.disk import Disk
+from tests.world import FakeClock
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+ELEMENTS = (
+    "SELECT household, member, programme, window, terminal, epoch, seq, leaf, quantity FROM element"
+)
+
+
+PLAIN = database.connect
+"""Of a machine that is still being made."""
+
+
+class Drives:
+    """Which disk a path lies on: what ``ledger.database.connect`` is replaced by."""
+
+    def __init__(self) -> None:
+        self._disks: dict[Path, Disk] = {}
+
+    def plug(self, folder: TerminalFolder, disk: Disk) -> None:
+        """Everything under this folder lies on that disk."""
+        self._disks[folder.root] = disk
+
+    def connect(self, path: Path, *, reading: bool) -> sqlite3.Connection:
+        """Open a database on the disk it lies on."""
+        disk = self._disks.get(path.parent.resolve())
+        return disk.connect(path, reading=reading) if disk else PLAIN(path, reading=reading)
+
+
+@dataclass
+class Machine:
+    """One machine.
+
+    Attributes:
+        folder: of the terminal that runs here.
+        gone: stolen, lost or put aside: nobody serves with it any more.
+        shared: another machine has, or had, the same key and epoch: they may diverge.
+        printed: what was said to be given here and must be in this journal, by number.
+        views: every element this machine has been seen to know, with its quantity, by right.
+        early: the newest time it committed.
+    """
+
+    name: str
+    folder: TerminalFolder
+    clock: FakeClock
+    disk: Disk
+    counter: Counter | None = None
+    gone: bool = False
+    stolen: bool = False
+    shared: bool = False
+    printed: dict[int, bytes] = field(default_factory=dict)
+    views: dict[Right, dict[tuple[RedemptionId, bytes], int]] = field(default_factory=dict)
+    voided: set[RedemptionId] = field(default_factory=set)
+    early: int = 0
+    was_cut: bool = False
+    last_printed: str = ""
+    seen: Tally[str] = field(default_factory=Tally)
+    _read: dict[bytes, Entry] = field(default_factory=dict)
+
+    @property
+    def whose(self) -> tuple[int, int]:
+        """(terminal, epoch)."""
+        return self.folder.config.ordinal, self.folder.config.epoch
+
+    def start(self) -> Counter:
+        """Switch on and open for service."""
+        if self.counter is None:
+            self.counter = open_counter(self.folder, clock=self.clock, serving=True)
+        return self.counter
+
+    def redeem(self, text: str, request: Request) -> Redeemed | Verdict | None:
+        """Show a card; None when the machine died or the disk refused: nobody was told a word."""
+        return self._served(lambda counter: counter.redeem(Presentation(text), request))
+
+    def void(self, seq: int) -> bool:
+        """Take one back; True when it was said to be."""
+        told = self._served(lambda counter: counter.void(seq, reason="salah", second="DUA"))
+        return told is not None
+
+    def answer(self, *, handed_over: bool) -> None:
+        """Answer the question after a restart."""
+        self._served(lambda counter: counter.answer_handover(handed_over=handed_over, second="DUA"))
+
+    def take_in_box(self) -> Installed | None:
+        """Look into the in-box."""
+        return self._served(lambda counter: counter.take_in_box())
+
+    def _served(self, act: Callable[[Counter], T]) -> T | None:
+        answer: T | None
+        try:
+            answer = act(self.start())
+        except NotSavedError:
+            self.seen["disk full"] += not self.disk.off
+            answer = None
+        except JournalError:
+            if not self.disk.off:
+                raise
+            answer = None
+        if self.disk.off:  # whatever was answered, nobody heard it
+            self.cut()
+            return None
+        return answer
+
+    def sync(self, road: Road) -> Report:
+        """The agent's turn."""
+        with closing(road):
+            return sync_once(self.folder, road, now=self.clock.wall)
+
+    def stop(self) -> None:
+        """Switch off in order."""
+        if self.counter is not None:
+            self.counter.close()
+            self.counter = None
+
+    def cut(self) -> None:
+        """The power goes. What the process held is gone, and what the disk had not synced."""
+        self.was_cut = True
+        self.seen["power cut"] += 1
+        self.disk.cut()
+        self.counter = None
+        self.clock.reboot(wall=self.clock.wall)
+
+    def image(self, to: Path) -> TerminalFolder:
+        """Copy everything of this machine, keys and all, while it is switched off."""
+        self.stop()
+        shutil.copytree(self.folder.root, to, symlinks=True)
+        return open_folder(to)
+
+    def rows(self, sql: str) -> list[Row]:
+        """Look at the journal on the disk with other eyes than the product's."""
+        with closing(self.disk.connect(self.folder.journal, reading=True)) as db:
+            return db.execute(sql).fetchall()
+
+    def entries(self) -> list[Entry]:
+        """Every entry of the journal here; bytes that were read once are not read again."""
+        found = []
+        for (body,) in self.rows("SELECT body FROM entry ORDER BY seq"):
+            if body not in self._read:
+                self._read[body] = read_entry(body)
+            found.append(self._read[body])
+        return found

@@ -1,0 +1,133 @@
+"""``make simulate SEEDS=20 [FIRST=n]``: tell stories, count, and stop at nothing that is broken."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.simulation.mishaps import MISHAPS
+from tests.simulation.story import REDEMPTIONS, Story, Told
+from tests.simulation.town import SHM
+from tests.simulation.witness import BrokenPromiseError
+
+MESSAGES = ("lost", "lost_answer", "doubled", "reordered", "truncated", "cut_answer", "flipped")
+"""What may happen to a message; stands in the histogram beside the mishaps."""
+EVERY_SEED = {*MISHAPS, "void", "fork told", "new epoch", "stick"} - {
+    *("image taken", "province saved", "late arrivals"),  # lead to others, or wait for some
+}
+
+
+def main() -> None:
+    """Tell the stories of these seeds; exit 1 if one does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--list", type=Path, help="write one line of JSON for each seed")
+    asked = parser.parse_args()
+    began = time.monotonic()
+    seeds = range(asked.first, asked.first + asked.seeds)
+    stories = []
+    # A process is begun anew after some seeds: TUF's library keeps what it has parsed.
+    with ProcessPoolExecutor(
+        asked.processes, mp_context=get_context("spawn"), max_tasks_per_child=50
+    ) as pool:
+        for told in pool.map(tell, seeds):
+            stories.append(told)
+            if asked.list:
+                with asked.list.open("a") as file:
+                    file.write(json.dumps(line_of(told)) + "\n")
+            if told.broken:
+                print(f"seed {told.seed}: {told.broken}", flush=True)
+    report(stories, seconds=time.monotonic() - began)
+    sys.exit(1 if any(told.broken for told in stories) else 0)
+
+
+def tell(seed: int) -> Told:
+    """One story, in a folder of its own; what does not hold is in the answer."""
+    folder = Path(tempfile.mkdtemp(prefix=f"khb-seed-{seed}-", dir=SHM if SHM.is_dir() else None))
+    story = None
+    try:
+        story = Story(seed, folder / "town")
+        told = story.tell()
+        missing = sorted(EVERY_SEED - {name for name, count in told.faults.items() if count})
+        if missing or told.redemptions < REDEMPTIONS:
+            broken = f"too little happened: {told.redemptions} redemptions, no {missing}"
+            told = replace(told, broken=broken)
+        return told
+    except BrokenPromiseError as error:
+        return _broken(seed, story, f"{error}")
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {error}"
+        return _broken(seed, story, what[:400])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _broken(seed: int, story: Story | None, what: str) -> Told:
+    if story is None:
+        return Told(seed, 0, 0, Counter(), Counter(), Counter(), 0, what)
+    w = story.witness
+    return Told(seed, w.redemptions, 0, story.faults, w.checked, w.found, w.blind, what)
+
+
+def line_of(told: Told) -> dict[str, object]:
+    """One seed's figures."""
+    return {
+        "seed": told.seed,
+        "redemptions": told.redemptions,
+        "doubles": told.found["double"],
+        "forks": told.found["fork"],
+        "blind": told.blind,
+        "digest": told.digest,
+        "broken": told.broken,
+    }
+
+
+def report(stories: list[Told], *, seconds: float) -> None:
+    """What was seen, in one page."""
+    failed = [told for told in stories if told.broken]
+    print(
+        f"{len(stories)} seeds from {stories[0].seed}, {sum(t.redemptions for t in stories)}"
+        f" redemptions, {seconds:.0f} s"
+    )
+    print("\nfaults:")
+    _lines(_sum(told.faults for told in stories))
+    print("\ninvariants, times looked at:")
+    _lines(_sum(told.checked for told in stories))
+    print("\nfound:")
+    _lines(_sum(told.found for told in stories))
+    print(
+        f"  {sum(told.blind for told in stories):>8}  rights given twice of which no record is left"
+    )
+    print(f"\nfailures: {len(failed)}")
+    for told in failed:
+        print(f"  seed {told.seed}: make simulate SEEDS=1 FIRST={told.seed}: {told.broken}")
+
+
+def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return total
+
+
+def _lines(counter: Counter[str]) -> None:
+    for name, count in sorted(counter.items(), key=lambda one: (-one[1], one[0])):
+        print(f"  {count:>8}  {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,296 @@
+"""``make simulate-mutants``: break the code on purpose, one way at a time; each must be found out.
+
+A mutant is a patch of one function while a story is told. Each is looked for in the same seeds
+that the real code has passed, until one breaks a promise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from multiprocessing import get_context
+from typing import Any
+from unittest import mock
+
+from ledger import install, journal
+from ledger.act import Act
+from ledger.clock import Moment
+from ledger.element import Element, read_usage
+from ledger.entry import Entry, Redemption
+from ledger.errors import JournalError
+from ledger.union import Known, Taken
+from sync_agent import agent
+from sync_agent.province import cases, intake, schema
+from terminal import redeem
+from tests.simulation.main import tell
+
+SEEDS = 30
+Patch = Callable[[], Iterator[None]]
+MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {}
+
+
+def mutant(name: str) -> Callable[[Patch], Patch]:
+    """Keep a mutant under its name."""
+
+    def keep(function: Patch) -> Patch:
+        MUTANTS[name] = contextmanager(function)
+        return function
+
+    return keep
+
+
+def main() -> None:
+    """Look for every mutant; exit 1 when one lives, or when the real code does not pass."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="part of a mutant's name")
+    asked = parser.parse_args()
+    names = [name for name in MUTANTS if (asked.only or "") in name]
+    alive = 0
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        for name, (seed, told) in zip(names, pool.map(look_for, names), strict=True):
+            alive += seed is None
+            caught = f"seed {seed}: {told}" if seed is not None else f"ALIVE after {SEEDS} seeds"
+            print(f"{name:<52} {caught[:150]}", flush=True)
+    print(f"\n{len(names) - alive} of {len(names)} mutants caught")
+    sys.exit(1 if alive else 0)
+
+
+def look_for(name: str) -> tuple[int | None, str]:
+    """The first seed in which this mutant breaks a promise that the real code keeps."""
+    for seed in range(1, SEEDS + 1):
+        with MUTANTS[name]():
+            told = tell(seed)
+        if told.broken and not tell(seed).broken:
+            return seed, told.broken
+    return None, ""
+
+
+@mutant("cursor is what was sent, not what was acknowledged")
+def _cursor() -> Iterator[None]:
+    sent: dict[bytes, int] = {}
+    batches = agent._batches
+
+    def resume(of: Any, known: object) -> int:
+        return sent.get(of.leaf(1) or b"", 0) + 1
+
+    def noted(of: Any, start: int) -> Iterator[Any]:
+        for batch in batches(of, start):
+            sent[of.leaf(1)] = batch.end
+            yield batch
+
+    with (
+        mock.patch.object(agent, "_resume_at", resume),
+        mock.patch.object(agent, "_batches", noted),
+    ):
+        yield
+
+
+@mutant("agent goes on from its own acknowledgement, unasked")
+def _unasked() -> Iterator[None]:
+    def resume(of: Any, known: object) -> int:
+        acknowledged = of.acknowledged()
+        return acknowledged.seq + 1 if acknowledged else 1
+
+    with mock.patch.object(agent, "_resume_at", resume):
+        yield
+
+
+@mutant("acknowledged entries are deleted on the terminal")
+def _deleted() -> Iterator[None]:
+    keep = Act.keep_acknowledgement
+
+    def keep_and_delete(self: Act, word: Any, data: bytes) -> bool:
+        kept = keep(self, word, data)
+        self._db.execute("DROP TRIGGER IF EXISTS entry_never_deleted")
+        self._db.execute("DELETE FROM entry WHERE seq < ?", (word.seq,))
+        return kept
+
+    with mock.patch.object(Act, "keep_acknowledgement", keep_and_delete):
+        yield
+
+
+@mutant("usage replaces what was known instead of adding")
+def _replaced() -> Iterator[None]:
+    take = Known.take_segment
+
+    def replacing(self: Known, data: bytes) -> int:
+        self._db.execute("DROP TRIGGER IF EXISTS element_never_deleted")
+        self._db.execute("DELETE FROM element WHERE basis = 0")
+        return take(self, data)
+
+    with mock.patch.object(Known, "take_segment", replacing):
+        yield
+
+
+@mutant("usage segments are known by their number alone")
+def _numbers() -> Iterator[None]:
+    segments = install._segments
+
+    def by_number(updater: Any, folder: Any, of: Any, kecamatan: str) -> list[bytes]:
+        next_one = of.known().next_segment(kecamatan)
+        found = segments(updater, folder, of, kecamatan)
+        return [data for data in found if read_usage(data)[0].number >= next_one]
+
+    with mock.patch.object(install, "_segments", by_number):
+        yield
+
+
+@mutant("a void is believed whoever made it")
+def _voids() -> Iterator[None]:
+    elements = Known.elements
+
+    def fewer(self: Known, right: Any) -> list[Element]:
+        voided = {seq for (seq,) in self._rows("SELECT seq FROM voided")}
+        return [e for e in elements(self, right) if e.id.seq not in voided]
+
+    with mock.patch.object(Known, "elements", fewer):
+        yield
+
+
+@mutant("keyed by the card instead of the right")
+def _by_card() -> Iterator[None]:
+    here = redeem._here
+
+    def of_card(turn: Any, credential: Any, rights: Any) -> Any:
+        found = here(turn, credential, rights)
+
+        def taken_of(right: Any) -> Taken:
+            mine = turn.desk.journal.identity
+            kept = []
+            for element in turn.act.known.elements(right):
+                own = (element.id.terminal, element.id.epoch) == (mine.terminal, mine.epoch)
+                entry = turn.act.entry(element.id.seq) if own else None
+                if entry is None or entry.content.issue == credential.issue:
+                    kept.append(element)
+            latest = max(kept, key=lambda e: (e.minute, e.id), default=None)
+            return Taken(sum(e.quantity for e in kept), latest)
+
+        return replace(found, taken_of=taken_of)
+
+    with mock.patch.object(redeem, "_here", of_card):
+        yield
+
+
+@mutant("keyed without the person")
+def _without_person() -> Iterator[None]:
+    element = Entry.element
+
+    def household_only(self: Any) -> Element | None:
+        found = element(self)
+        return replace(found, right=replace(found.right, member=0)) if found else None
+
+    with mock.patch.object(Entry, "element", household_only):
+        yield
+
+
+@mutant("synchronous = NORMAL")
+def _normal() -> Iterator[None]:
+    def careless(connection: Any) -> None:
+        for pragma in journal.PRAGMAS:
+            connection.execute(pragma.replace("FULL", "NORMAL"))
+
+    with mock.patch.object(journal, "_make_durable", careless):
+        yield
+
+
+@mutant("printed though the disk refused")
+def _printed_anyway() -> Iterator[None]:
+    begun = journal.Journal.act
+
+    @contextmanager
+    def hopeful(self: journal.Journal) -> Iterator[Act]:
+        try:
+            with begun(self) as inside:
+                yield inside
+        except JournalError:
+            return
+
+    with mock.patch.object(journal.Journal, "act", hopeful):
+        yield
+
+
+@mutant("clock without a floor")
+def _no_floor() -> Iterator[None]:
+    def wall(reading: Any, floors: Any, last: Moment | None) -> Moment:
+        now = max(reading.wall, 0)
+        return Moment(now, now, now, floors.office.time, floors.online.time, reading.boottime,
+                      reading.boot_id)  # fmt: skip
+
+    with mock.patch.object(redeem, "judge_time", wall):
+        yield
+
+
+@mutant("the later of two records of a right is dropped")
+def _loser_dropped() -> Iterator[None]:
+    take = intake._project
+
+    def first_only(db: Any, entries: Any, *rest: Any) -> None:
+        table = schema.redemption
+        kept = []
+        for entry in entries:
+            c = entry.content
+            if isinstance(c, Redemption):
+                same = (table.c.household == c.household) & (table.c.programme == c.programme)
+                same &= (table.c.member == c.member) & (table.c.window == c.window)
+                others = db.execute(table.select().where(same)).all()
+                if any(row.terminal != entry.id.terminal for row in others):
+                    continue
+            kept.append(entry)
+        take(db, kept, *rest)
+
+    with mock.patch.object(intake, "_project", first_only):
+        yield
+
+
+@mutant("the winner is who arrived first")
+def _arrival() -> Iterator[None]:
+    arrived: dict[object, int] = {}
+    project = intake._project
+
+    def noting(db: Any, entries: Any, *rest: Any) -> None:
+        for entry in entries:
+            arrived.setdefault(entry.id, len(arrived))
+        project(db, entries, *rest)
+
+    def order(of: Any) -> int:
+        return arrived.get(of.id, 0)
+
+    with (
+        mock.patch.object(intake, "_project", noting),
+        mock.patch.object(cases, "_order", order),
+    ):
+        yield
+
+
+@mutant("a diverging branch is not kept")
+def _fork_forgotten() -> Iterator[None]:
+    with mock.patch.object(intake, "keep_fork", return_value=None):
+        yield
+
+
+@mutant("what follows a kept branch is a gap")
+def _branch_cut() -> Iterator[None]:
+    with (
+        mock.patch.object(intake, "first_fork", return_value=None),
+        mock.patch.object(agent, "BATCH_ENTRIES_MAX", 20),
+    ):
+        yield
+
+
+@mutant("acknowledged before it is stored whole")
+def _half_stored() -> Iterator[None]:
+    append = intake._append
+
+    def all_but_one(db: Any, entries: Any) -> None:
+        append(db, entries[:-1] if len(entries) > 3 else entries)
+
+    with mock.patch.object(intake, "_append", all_but_one):
+        yield
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""A story: some days of a province, told by one seed; everything that may go wrong does."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger import database
+from ledger.entry import Entry
+from ledger.folder import TerminalFolder
+from sync_agent.errors import ForkError, ProvinceError, RefusedThereError, RoadError
+from sync_agent.roads import Road
+from sync_agent.stick import Stick
+from sync_agent.stick_road import StickRoad
+from terminal.counter import Redeemed, Request
+from terminal.errors import WrongRequestError
+from tests.simulation import ends, mishaps
+from tests.simulation.disk import Disk
+from tests.simulation.machine import Drives, Machine
+from tests.simulation.road import Network, ProcessRoad
+from tests.simulation.town import begin, keys_in_order
+from tests.simulation.witness import Named, Witness
+from tests.world import KEC_1, FakeClock
+
+REDEMPTIONS = 610
+STEPS_MAX = 4_000
+WISHES = (
+    *[Request("pangan", None, 1)] * 4, Request("pangan"), *[Request("pasar-murah")] * 3,
+    *[Request("klinik", 2, 1)] * 4, *[Request("klinik", 3, 1)] * 4, Request("seragam", 3),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a story came to.
+
+    Attributes:
+        digest: of every entry seen, in order: the same story has the same.
+        blind: rights given beyond what they hold of which no record is left anywhere.
+        broken: the promise that did not hold; empty when all did.
+    """
+
+    seed: int
+    redemptions: int
+    steps: int
+    faults: Counter[str]
+    checked: Counter[str]
+    found: Counter[str]
+    blind: int
+    broken: str = ""
+    digest: str = ""
+
+
+class Story:
+    """One seed's town, its machines and its network."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.seed = seed
+        self.chance = random.Random(f"story {seed}")
+        self.folder = folder
+        begun = begin(folder)
+        self.town = begun.town
+        self.households = begun.households
+        self.drives = Drives()
+        self.machines: list[Machine] = []
+        self.faults: Counter[str] = Counter()
+        self.witness = Witness(self.town, self._quantities())
+        self.network = Network(lambda: self.town.province, self.chance)
+        self.images: dict[str, tuple[TerminalFolder, int, int]] = {}
+        self.cards = {(h, 1): self.town.card(h) for h in self.households}
+        self.with_persons = {id for id, member, _ in self.witness.quantities if member}
+        self.issue = dict.fromkeys(self.households, 1)
+        self.once_held: dict[Named, Entry] = {}
+        self.stick = folder / "stick"
+        self.stick.mkdir()
+        for terminal in begun.folders:
+            self.add_machine(terminal)
+
+    def add_machine(self, folder: TerminalFolder, name: str = "") -> Machine:
+        """Another machine, with a disk and a clock of its own."""
+        disk = Disk(self.chance)
+        self.drives.plug(folder, disk)
+        clock = FakeClock(self.town.clock.wall + self.chance.randrange(-90, 90))
+        clock.boot_id = self.chance.randbytes(8)
+        machine = Machine(name or folder.root.name, folder, clock, disk)
+        self.machines.append(machine)
+        return machine
+
+    def tell(self) -> Told:
+        """From the first morning to the last reckoning."""
+        with self._drives_plugged(), keys_in_order(f"story {self.seed}"):
+            self.network.badness = 0.12
+            planned = mishaps.planned(self.chance, REDEMPTIONS)
+            step = 0
+            while (self.witness.redemptions < REDEMPTIONS or planned) and step < STEPS_MAX:
+                step += 1
+                self._step()
+                while planned and planned[0][0] <= self.witness.redemptions:
+                    mishaps.MISHAPS[planned.pop(0)[1]](self)
+            ends.reckon(self)
+        self.faults.update(self.network.seen)
+        for machine in self.machines:
+            self.faults.update(machine.seen)
+        w = self.witness
+        digest = hashlib.sha256(b"".join(leaf for _, leaf in sorted(w.entries))).hexdigest()[:16]
+        return Told(
+            self.seed, w.redemptions, step, self.faults, w.checked, w.found, w.blind, digest=digest
+        )
+
+    @contextmanager
+    def _drives_plugged(self) -> Iterator[None]:
+        kept = database.connect
+        database.connect = self.drives.connect
+        try:
+            yield
+        finally:
+            database.connect = kept
+            for machine in self.machines:
+                machine.stop()
+            self.town.province.close()
+
+    def _step(self) -> None:
+        """What most of the days are made of: families come, and now and then a road opens."""
+        self.pass_time(self.chance.randrange(5, 400))
+        machine = self.chance.choice(self.serving())
+        family = self.chance.choice(self.households)
+        if self.chance.random() < 0.75:
+            machine = self.home(family) or machine
+        draw = self.chance.random()
+        if draw < 0.90:
+            self.family_comes(machine, family)
+        elif draw < 0.97:
+            self.sync(machine)
+        elif draw < 0.985:
+            self.by_stick(machine)
+        elif draw < 0.995:
+            self.void_one(machine)
+        else:
+            machine.stop()
+        self.after(machine)
+
+    def serving(self) -> list[Machine]:
+        """Machines somebody stands at."""
+        return [machine for machine in self.machines if not machine.gone]
+
+    def home(self, household: bytes) -> Machine | None:
+        """A machine of the household's home terminal, if one is served at."""
+        ordinal = 1 if household in self.town.rows[KEC_1] else 2
+        found = [machine for machine in self.serving() if machine.whose[0] == ordinal]
+        return self.chance.choice(found) if found else None
+
+    def pass_time(self, seconds: int) -> None:
+        """Time goes on for all."""
+        self.town.clock.pass_time(seconds)
+        for machine in self.machines:
+            machine.clock.pass_time(seconds)
+
+    def family_comes(self, machine: Machine, household: bytes | None = None) -> None:
+        """A family shows a card, most often at home, now and then an old card."""
+        household = household or self.chance.choice(self.households)
+        issue = self.issue[household]
+        if issue > 1 and self.chance.random() < 0.3:
+            issue -= 1
+        wish = self.chance.choice(WISHES if household in self.with_persons else WISHES[:8])
+        outcome = machine.redeem(self.cards[household, issue], wish)
+        if isinstance(outcome, Redeemed):
+            self.witness.printed(machine, outcome)
+            machine.last_printed = outcome.number
+        elif outcome is not None:
+            self.witness.found[f"answer {getattr(outcome, 'reason', 'choose')}"] += 1
+
+    def void_one(self, machine: Machine) -> None:
+        """Take back one that was printed; too late or twice is refused."""
+        if not machine.printed:
+            return
+        seq = self.chance.choice(sorted(machine.printed)[-8:])
+        try:
+            if machine.void(seq):
+                self.faults["void"] += 1
+                self.witness.took_back(machine, seq)
+        except WrongRequestError:
+            self.faults["void refused"] += 1
+
+    def after(self, machine: Machine) -> None:
+        """What an officer does after the power came back: start, and answer the question."""
+        if not machine.was_cut:
+            return
+        machine.was_cut = False
+        counter = machine.start()
+        self.witness.look_at(machine)
+        state = counter.state()
+        if state.asks_handover and state.last is not None:
+            given = state.last.number == machine.last_printed
+            machine.answer(handed_over=given)
+            self.faults["hand-over asked"] += 1
+            self.witness.look_at(machine)
+
+    def sync(self, machine: Machine, road: Road | None = None) -> bool:
+        """The agent's turn, then the terminal's look into its box; False when the road failed."""
+        done = True
+        try:
+            machine.sync(road or ProcessRoad(self.network, machine.folder))
+        except ForkError as error:
+            self.accused(machine, str(error))
+            return False
+        except RefusedThereError as error:
+            self.faults[f"refused: {error.code}"] += 1
+            done = False
+        except (RoadError, ProvinceError):
+            self.faults["road failed"] += 1
+            done = False
+        if machine.take_in_box() is not None:
+            self.witness.look_at(machine)
+        self.after(machine)
+        return done
+
+    def by_stick(self, machine: Machine) -> None:
+        """Somebody carries a stick there and back; now and then it is damaged on the way."""
+        stick = Stick(self.stick)
+        whose = machine.whose
+        self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1]))
+        mishaps.damage(self, self.stick)
+        mishaps.carry(self, stick)
+        if not machine.gone:
+            self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1]))
+        self.faults["stick"] += 1
+
+    def accused(self, machine: Machine, told: str) -> None:
+        """The province holds another history: the machine is kept, its point gets a new epoch."""
+        self.witness.say(
+            "no false accusation", machine.shared, f"{machine.name} is honest, and told: {told}"
+        )
+        self.faults["fork told"] += 1
+        machine.stop()
+        machine.gone = True
+        ordinal = machine.whose[0]
+        if not any(one.whose[0] == ordinal for one in self.serving()):
+            self.replace(ordinal)
+
+    def replace(self, ordinal: int) -> Machine:
+        """A new epoch for a terminal: new key, empty journal, the newest release."""
+        folder = self.town.new_epoch(ordinal)
+        self.release()
+        machine = self.add_machine(folder)
+        self.faults["new epoch"] += 1
+        return machine
+
+    def release(self) -> None:
+        """The office signs and the province takes it."""
+        self.town.province.release(self.town.sign_release())
+
+    def _quantities(self) -> dict[tuple[bytes, int, int], int]:
+        found: dict[tuple[bytes, int, int], int] = {}
+        for rows in self.town.rows.values():
+            for id, row in rows.items():
+                found[id, 0, 1] = row.class_number
+                found[id, 0, 2] = 1
+                for right in row.members:
+                    found[id, right.member, right.programme] = right.quantity
+        return found

@@ -1,0 +1,184 @@
+"""The witness: sees everything from outside, believes no code of ours, and says what must hold."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from card_codec.qr.text import read_text
+from ledger.element import RedemptionId, Right
+from ledger.entry import Basis, Entry, Redemption, Void, read_entry
+from ledger.fsck import check_journal
+from ledger.receipt import PREFIX, SIGNATURE_SIZE
+from sync_agent.batch import read_batch
+from sync_agent.province import schema
+from sync_agent.province.province import Province
+from terminal.counter import Redeemed
+from tests.simulation.machine import ELEMENTS, Machine
+from tests.simulation.town import Town
+
+Named = tuple[RedemptionId, bytes]
+"""An entry by its id and leaf hash: two leaves under one id are two things that happened."""
+
+
+class BrokenPromiseError(Exception):
+    """An invariant does not hold."""
+
+
+@dataclass
+class Witness:
+    """What was seen.
+
+    Attributes:
+        entries: every entry ever seen on any machine or slip.
+        checked: how often each invariant was looked at.
+        lost_disks: entries that were on a disk that is gone, and had not reached the province.
+    """
+
+    town: Town
+    quantities: dict[tuple[bytes, int, int], int]
+    entries: dict[Named, Entry] = field(default_factory=dict)
+    voids: set[Named] = field(default_factory=set)
+    checked: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
+    blind: int = 0
+    redemptions: int = 0
+
+    def printed(self, machine: Machine, redeemed: Redeemed) -> None:
+        """A slip came out: it must be in the journal from now on, and within what was known."""
+        data = read_text(redeemed.receipt, PREFIX, length_max=2000)
+        entry = read_entry(data[:-SIGNATURE_SIZE])
+        self.redemptions += 1
+        self._seen(entry)
+        machine.printed[entry.body.seq] = entry.leaf
+        element = entry.element()
+        assert element is not None
+        known = machine.views.setdefault(element.right, {})
+        taken = sum(q for (id, _), q in known.items() if id not in machine.voided)
+        owed = self.quantity(element.right)
+        self.say(
+            "nothing is given beyond what this terminal knows",
+            taken + element.quantity <= owed,
+            f"{machine.name} gave {entry.id.number()} of {element.right.text()}: {taken} of {owed}"
+            " were taken, as it knew",
+        )
+        known[entry.id, entry.leaf[:8]] = element.quantity
+        self._time_rises(machine, entry)
+
+    def took_back(self, machine: Machine, seq: int) -> None:
+        """A void was said to be durable."""
+        machine.voided.add(RedemptionId(*machine.whose, seq))
+
+    def look_at(self, machine: Machine) -> None:
+        """After a restart or a look into the box: nothing is gone, everything new is noted."""
+        entries = {entry.body.seq: entry for entry in machine.entries()}
+        lost = [s for s, leaf in machine.printed.items()
+                if s not in entries or entries[s].leaf != leaf]  # fmt: skip
+        self.say(
+            "what was printed is in the journal",
+            not lost,
+            f"{machine.name} printed {lost[:3]}, which its journal does not hold",
+        )
+        for entry in entries.values():
+            self._seen(entry)
+            if isinstance(entry.content, Void):
+                self.took_back(machine, entry.content.seq)
+        self._views(machine)
+        self._rises(machine, [entries[seq] for seq in sorted(entries)])
+
+    def _views(self, machine: Machine) -> None:
+        held: dict[Right, dict[Named, int]] = defaultdict(dict)
+        for household, member, programme, window, t, e, s, leaf, quantity in machine.rows(ELEMENTS):
+            right = Right(household, member, programme, window)
+            held[right][RedemptionId(t, e, s), leaf] = quantity
+        gone = [
+            id
+            for right, known in machine.views.items()
+            for (id, leaf), quantity in known.items()
+            if held[right].get((id, leaf)) != quantity
+        ]
+        self.say(
+            "a terminal never loses an element",
+            not gone,
+            f"{machine.name} no longer knows {[id.number() for id in gone[:3]]}",
+        )
+        machine.views = held
+
+    def _rises(self, machine: Machine, entries: list[Entry]) -> None:
+        times = [entry.body.moment.early for entry in entries]
+        self.say(
+            "early never falls",
+            times == sorted(times),
+            f"{machine.name} has an entry that is earlier than the one before it",
+        )
+
+    def _time_rises(self, machine: Machine, entry: Entry) -> None:
+        early = entry.body.moment.early
+        self.say(
+            "early never falls",
+            early >= machine.early,
+            f"{machine.name} recorded {entry.id.number()} {machine.early - early} s early",
+        )
+        machine.early = early
+
+    def _seen(self, entry: Entry) -> None:
+        self.entries[entry.id, entry.leaf] = entry
+        if isinstance(entry.content, Void):
+            whose = entry.id
+            self.voids.add((RedemptionId(whose.terminal, whose.epoch, entry.content.seq), b""))
+
+    def quantity(self, right: Right) -> int:
+        """What a right holds, by the roster as it was written."""
+        for_person = self.quantities.get((right.household, right.member, right.programme))
+        return for_person or 0
+
+    def province_holds(self, province: Province) -> dict[Named, Entry]:
+        """Every entry in the province's log."""
+        with province._store.reading() as db:
+            rows = db.execute(select(schema.entry.c.body)).all()
+        found = [read_entry(row.body) for row in rows]
+        return {(entry.id, entry.leaf): entry for entry in found}
+
+    def evidence(self, province: Province) -> dict[Named, Entry]:
+        """Every entry of the diverging branches the province keeps."""
+        with province._store.reading() as db:
+            rows = db.execute(select(schema.fork.c.batch)).all()
+        found = [entry for row in rows for entry in entries_of(read_batch(row.batch))]
+        return {(entry.id, entry.leaf): entry for entry in found}
+
+    def fsck(self, machine: Machine) -> None:
+        """Everything of a journal derived again."""
+        machine.stop()
+        terminal, epoch = machine.whose
+        key = machine.folder.signer().public
+        checked = check_journal(machine.folder.journal, terminal=terminal, epoch=epoch, key=key)
+        # A diverging branch hears of its other half through usage: that is no fault of the file.
+        faults = [f for f in checked.faults if not (machine.shared and "the province knows" in f)]
+        self.say("fsck finds nothing", not faults, f"{machine.name}: {faults[:2]}")
+
+    def say(self, invariant: str, holds: bool, told: str) -> None:
+        """Count an invariant that was looked at; raise when it does not hold."""
+        self.checked[invariant] += 1
+        if not holds:
+            raise BrokenPromiseError(f"{invariant}: {told}")
+
+
+def entries_of(batch: Any) -> list[Entry]:
+    """Entries of a batch."""
+    return [one if isinstance(one, Entry) else read_entry(one) for one in batch.entries]
+
+
+def ordered(claims: list[Entry], home: int | None) -> list[Entry]:
+    """The order in which claims count, told once more in the witness's own words."""
+
+    def place(entry: Entry) -> tuple[int, bytes]:
+        content = entry.content
+        assert isinstance(content, Redemption)
+        if entry.id.terminal == home:
+            return 0, entry.leaf
+        return (2 if content.basis == Basis.EXCEPTION else 1), entry.leaf
+
+    return sorted(claims, key=place)

@@ -16,8 +16,9 @@ from multiprocessing import get_context
 from typing import Any
 from unittest import mock
 
-from ledger import install, journal
+from ledger import brought_kecamatan, install, journal
 from ledger.act import Act
+from ledger.brought import Brought
 from ledger.clock import Moment
 from ledger.element import Element, read_usage
 from ledger.entry import Entry, Redemption
@@ -128,14 +129,14 @@ def _replaced() -> Iterator[None]:
 
 @mutant("usage segments are known by their number alone")
 def _numbers() -> Iterator[None]:
-    segments = install._segments
+    usage = brought_kecamatan.new_usage
 
-    def by_number(updater: Any, folder: Any, of: Any, kecamatan: str) -> list[bytes]:
-        next_one = of.known().next_segment(kecamatan)
-        found = segments(updater, folder, of, kecamatan)
+    def by_number(brought: Brought, kecamatan: str, known: Known) -> list[bytes]:
+        next_one = known.next_segment(kecamatan)
+        found = usage(brought, kecamatan, known)
         return [data for data in found if read_usage(data)[0].number >= next_one]
 
-    with mock.patch.object(install, "_segments", by_number):
+    with mock.patch.object(install, "new_usage", by_number):
         yield
 
 

@@ -73,7 +73,7 @@ class Together(Generic[T, R]):
         try:
             for ticket, outcome in zip(group, self._act([t.item for t in group]), strict=True):
                 ticket.outcome = outcome
-        except Exception as error:
+        except self._failures as error:
             if len(group) > 1:
                 self._serve_apart(group)
                 return

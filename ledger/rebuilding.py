@@ -16,11 +16,14 @@ from card_codec.errors import CardCodecError
 from ledger.clock import Moment
 from ledger.entry import CONTENT, ENTRY_SIZE_MAX, Body, Content, Entry, Kind, leaf_hash
 from ledger.errors import RecordError
-from ledger.record import U32, Record, pack
+from ledger.record import U32, Record
 
 SEQ_MAX = 0xFFFFFFFF
+U64_MAX = 2**64 - 1
 _ARRAY_OF_10 = b"\x8a"
+_ARRAY_OF_7 = b"\x87"
 _BYTES_OF_32 = b"\x58\x20"
+_NO_MOMENT = Moment(0, 0, 0, 0, 0, 0, bytes(8))
 _SHORT = [bytes([0x40 + length]) for length in range(24)]
 
 
@@ -39,8 +42,8 @@ class Rebuilder:
         self._terminal = terminal
         self._epoch = epoch
         self._head = _ARRAY_OF_10 + canonical.encode([1, terminal, epoch])[1:]
-        self._frame = Frame(Moment(0, 0, 0, 0, 0, 0, bytes(8)), 0, "")
-        self._frame_data = pack(self._frame)[1:]
+        self._officers: dict[str, bytes] = {}
+        self._moment, self._ledger, self._officer, self._frame_data = _NO_MOMENT, 0, "", b""
 
     def set_frame(self, moment: list[Any], ledger: int, officer: str) -> None:
         """What the entries made from now on share.
@@ -49,10 +52,15 @@ class Rebuilder:
             RecordError: outside of what an entry can say.
         """
         try:
-            self._frame = msgspec.convert([moment, ledger, officer], Frame)
-        except msgspec.ValidationError as error:
+            frame = msgspec.convert([moment, ledger, officer], Frame)
+            if officer not in self._officers:
+                self._officers[officer] = canonical.encode(officer)
+        except (msgspec.ValidationError, CardCodecError) as error:
             raise RecordError(f"not a journal entry: {error}") from error
-        self._frame_data = pack(self._frame)[1:]
+        self._moment, self._ledger, self._officer = frame.moment, ledger, officer
+        *times, boot_id = moment
+        parts = [_ARRAY_OF_7, *map(_unsigned, times), _SHORT[8], boot_id, _unsigned(ledger)]
+        self._frame_data = b"".join(parts) + self._officers[officer]
 
     def entry(self, seq: int, prev: bytes, form: Form, content: Said) -> Entry:
         """The entry of this number that follows ``prev``.
@@ -62,7 +70,6 @@ class Rebuilder:
         """
         if seq > SEQ_MAX:
             raise RecordError("not a journal entry: its number is too high")
-        frame = self._frame
         try:
             said: Content = msgspec.convert(content.items, form.content)
         except msgspec.ValidationError as error:
@@ -74,7 +81,7 @@ class Rebuilder:
             raise RecordError("not a journal entry: it is too long")
         body = Body(
             1, self._terminal, self._epoch, seq, prev, form.kind,
-            frame.moment, frame.ledger, frame.officer, content.items,
+            self._moment, self._ledger, self._officer, content.items,
         )  # fmt: skip
         return Entry(body, said, data, leaf_hash(data))
 
@@ -110,11 +117,17 @@ def _encoded(values: Sequence[Any]) -> list[bytes]:
     for value in values:
         data = known.get(value)
         if data is None:
-            short = type(value) is bytes and len(value) < 24
-            data = _SHORT[len(value)] + value if short else canonical.encode(value)
-            known[value] = data
+            data = known[value] = _one(value)
         found.append(data)
     return found
+
+
+def _one(value: Any) -> bytes:
+    if type(value) is int and 0 <= value <= U64_MAX:
+        return _unsigned(value)
+    if type(value) is bytes and len(value) < len(_SHORT):
+        return _SHORT[len(value)] + value
+    return canonical.encode(value)
 
 
 class Form:
@@ -148,11 +161,13 @@ class Form:
 
 
 def _unsigned(value: int) -> bytes:
-    """Canonical CBOR of a number up to 32 bits."""
+    """Canonical CBOR of a number from 0 to 64 bits."""
     if value < 24:
         return value.to_bytes(1, "big")
     if value <= 0xFF:
         return b"\x18" + value.to_bytes(1, "big")
     if value <= 0xFFFF:
         return b"\x19" + value.to_bytes(2, "big")
-    return b"\x1a" + value.to_bytes(4, "big")
+    if value <= SEQ_MAX:
+        return b"\x1a" + value.to_bytes(4, "big")
+    return b"\x1b" + value.to_bytes(8, "big")

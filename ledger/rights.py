@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,9 @@ class _Base:
     office_time: int
     desa_codes: tuple[str, ...]
     status: StatusList
+
+
+IDS_AT_ONCE = 500
 
 
 class Rights:
@@ -112,6 +116,17 @@ class Rights:
         return Household(
             listed, place, base.kecamatan, ordinal, base.count, base.office_time, base.status
         )
+
+    def kecamatan_of(self, ids: Sequence[bytes]) -> dict[bytes, str]:
+        """The kecamatan of each of these households that has a row here; many at a time."""
+        found = {}
+        for at in range(0, len(ids), IDS_AT_ONCE):
+            some = ids[at : at + IDS_AT_ONCE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT id, packed FROM household WHERE id IN ({marks})"  # noqa: S608
+            for id, packed in self._rows(query, *some):
+                found[id] = self._base(base_of(packed)).kecamatan
+        return found
 
     def quantity(self, household: Household, right: Right) -> int | None:
         """What the right holds in its window; None when the household has no such right."""

@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
-from ledger.element import RedemptionId
 from ledger.entry import check_head, genesis
 from ledger.roll import Terminal
 from sync_agent.batch import Batch, read_batch
@@ -182,11 +181,12 @@ def check_batch(batch: Batch, key: PublicKey) -> None:
     """
     last = None
     for place, entry in enumerate(batch.entries, batch.start):
-        if entry.id != RedemptionId(batch.terminal, batch.epoch, place):
+        body = entry.body
+        if (body.terminal, body.epoch, body.seq) != (batch.terminal, batch.epoch, place):
             raise IntakeRefusedError(
                 400, "malformed", f"entry {place} of the batch is another entry"
             )
-        if last is not None and entry.body.prev != last.leaf:
+        if last is not None and body.prev != last.leaf:
             raise IntakeRefusedError(
                 400, "broken_chain", f"entry {place} does not follow the one before it"
             )

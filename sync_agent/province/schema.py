@@ -97,7 +97,7 @@ fork = Table(
     Column("batch", LargeBinary, nullable=False),  # the diverging branch as it was received
 )
 
-# Cards blocked by the province; a bit once set is never cleared here.
+# Cards blocked by the province, each after the clearing of that number (0: none).
 blocked = Table(
     "blocked",
     metadata,

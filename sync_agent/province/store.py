@@ -57,7 +57,8 @@ class Store:
         """
         try:
             self._engine = open_engine(url)
-            with self._engine.execution_options(writing=True).begin() as db:
+            self._writing = self._engine.execution_options(writing=True)
+            with self._writing.begin() as db:
                 bring_in_step(db)
         except (SQLAlchemyError, CommandError) as error:
             raise ProvinceError(
@@ -72,7 +73,7 @@ class Store:
             ProvinceError: the store refused; nothing of it happened.
         """
         try:
-            with self._engine.execution_options(writing=True).begin() as db:
+            with self._writing.begin() as db:
                 yield db
         except SQLAlchemyError as error:
             raise ProvinceError(f"the store did not take it: {_plain(error)}") from error
@@ -96,14 +97,9 @@ class Store:
 
 
 def head(db: Connection, terminal: int, epoch: int) -> HeldHead:
-    """The newest entry held of a terminal and epoch."""
-    row = db.execute(
-        select(entry.c.seq, entry.c.leaf)
-        .where(entry.c.terminal == terminal, entry.c.epoch == epoch)
-        .order_by(entry.c.seq.desc())
-        .limit(1)
-    ).first()
-    return HeldHead(row.seq, row.leaf) if row else HeldHead(0, None)
+    """The newest entry held of a terminal and epoch: whatever is taken is acknowledged with it."""
+    row = newest_acknowledgement(db, terminal, epoch)
+    return HeldHead(row.seq, row.head) if row else HeldHead(0, None)
 
 
 def leaves(db: Connection, terminal: int, epoch: int, *, first: int, last: int) -> list[bytes]:

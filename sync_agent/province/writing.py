@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Table
@@ -29,17 +29,18 @@ class Rows:
         self._acknowledgements: list[Row] = []
         self._voids: set[tuple[int, int, int]] = set()
 
-    def add_entries(self, entries: Iterable[Entry], terminal: Terminal, *, at: int) -> None:
+    def add_entries(self, entries: Sequence[Entry], terminal: Terminal, *, at: int) -> None:
         """Entries of one terminal, and what follows from them, received at ``at``."""
         ordinal, epoch = terminal.ordinal, terminal.epoch
-        for entry in entries:
-            content, seq = entry.content, entry.body.seq
-            self._entries.append((ordinal, epoch, seq, entry.leaf, entry.data))
-            if isinstance(content, Redemption):
-                kecamatan = self._installed.kecamatan(content.household, terminal)
-                self._redemptions.append(_redemption(entry, content, kecamatan, at))
-            elif isinstance(content, Void):
-                self._voids.add((ordinal, epoch, content.seq))
+        self._entries += [(ordinal, epoch, e.body.seq, e.leaf, e.data) for e in entries]
+        given = [(e, e.content) for e in entries if isinstance(e.content, Redemption)]
+        places = self._installed.kecamatan([content.household for _, content in given], terminal)
+        self._redemptions += [
+            _redemption(entry, content, kecamatan, at)
+            for (entry, content), kecamatan in zip(given, places, strict=True)
+        ]
+        voids = (e.content.seq for e in entries if isinstance(e.content, Void))
+        self._voids.update((ordinal, epoch, seq) for seq in voids)
 
     def add_acknowledgement(
         self, said: Acknowledgement, signature: bytes, *, road: str, data: bytes

@@ -15,13 +15,14 @@ OUT = Path(__file__).parent / "out"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure and its aim (at most)."""
+    """One measured figure and its aim: at most, or at least."""
 
     name: str
     value: float
     unit: str
     aim: float | None
     holds: bool
+    sign: str = "≤"
 
 
 def told(name: str, value: float, unit: str) -> Figure:
@@ -34,6 +35,11 @@ def at_most(name: str, value: float, unit: str, aim: float) -> Figure:
     return Figure(name, round(value, 4), unit, aim, value <= aim)
 
 
+def at_least(name: str, value: float, unit: str, aim: float) -> Figure:
+    """A figure that should not be below its aim."""
+    return Figure(name, round(value, 4), unit, aim, value >= aim, sign="≥")
+
+
 def report(bench: str, figures: list[Figure], *, notes: Callable[[], str] | None = None) -> bool:
     """Print the table, write ``out/BENCH.json``; True when every aim holds."""
     table = Table(title=bench)
@@ -41,7 +47,7 @@ def report(bench: str, figures: list[Figure], *, notes: Callable[[], str] | None
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for figure in figures:
         holds = "yes" if figure.holds else "NO"
-        aim = "" if figure.aim is None else f"≤ {figure.aim:g}"
+        aim = "" if figure.aim is None else f"{figure.sign} {figure.aim:g}"
         measured = f"{figure.value:g} {figure.unit}"
         table.add_row(figure.name, measured, aim, holds if aim else "")
     console = Console()

@@ -45,7 +45,7 @@ def encode(value: Encodable) -> bytes:
 
 def _plain(value: object, depth: int) -> object:
     """The value in exact built-in types, with map keys in canonical order."""
-    kind = type(value)
+    kind: type = type(value)
     if kind in _FLAT:
         return value
     if isinstance(value, int):
@@ -58,7 +58,12 @@ def _plain(value: object, depth: int) -> object:
         raise malformed(f"nested deeper than {DEPTH_MAX}")
     if isinstance(value, (list, tuple)):
         depth -= 1
-        return [item if type(item) in _FLAT else _plain(item, depth) for item in value]
+        return [
+            item
+            if (kind := type(item)) in _FLAT or (kind is int and INT_MIN <= item <= INT_MAX)
+            else _plain(item, depth)
+            for item in value
+        ]
     if isinstance(value, Mapping):
         return _plain_map(value, depth - 1)
     raise malformed(f"{kind.__name__} has no canonical encoding")

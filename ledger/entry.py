@@ -150,7 +150,7 @@ class Body(Record, frozen=True):
     content: tuple[Any, ...]
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry: its body, the exact bytes, and the leaf hash that names it."""
 
     body: Body

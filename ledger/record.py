@@ -40,8 +40,11 @@ INFLATED_MAX = 64 * 1024 * 1024
 """No compressed file of the ledger may grow beyond this many bytes."""
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Base of every record: immutable, written as a canonical CBOR array."""
+class Record(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """Base of every record: immutable, written as a canonical CBOR array.
+
+    None ever leads back to itself, so Python's collector need not walk through them.
+    """
 
 
 R = TypeVar("R", bound=Record)

@@ -15,8 +15,9 @@ from typing import Annotated, Any
 import msgspec
 
 from ledger.clock import Moment
-from ledger.entry import ENTRY_SIZE_MAX, Entry, Kind, build_entry, read_entry
+from ledger.entry import Entry, Kind, read_entry
 from ledger.errors import RecordError
+from ledger.rebuilding import Form, Rebuilder, Said, contents
 from ledger.record import U8, Record
 from sync_agent.columns import ColumnReader, ColumnWriter
 from sync_agent.errors import MessageError
@@ -83,16 +84,18 @@ def read_slim(place: Place, count: int, slim: Slim) -> list[Entry]:
     source = ColumnReader(slim.columns, slim.texts, slim.pool)
     numbers = source.numbers(count)
     _check_shapes(slim.shapes, numbers)
-    seqs = [place.start + at for at, number in enumerate(numbers) if number]
-    frames = _read_frames(source, len(seqs))
-    by_shape = [
-        _read_contents(source, shape, [place.start + i for i, n in enumerate(numbers) if n == own])
-        for own, shape in enumerate(slim.shapes, 1)
-    ]
-    whole = iter(source.strings(count - len(seqs)))
-    source.finish()
+    places: list[list[int]] = [[] for _ in range(len(slim.shapes) + 1)]
+    for seq, number in enumerate(numbers, place.start):
+        places[number].append(seq)
     try:
-        return _chained(place, slim.shapes, numbers, frames=frames, items=by_shape, whole=whole)
+        frames = _read_frames(source, count - len(places[0]))
+        items = [
+            _read_contents(source, shape, seqs)
+            for shape, seqs in zip(slim.shapes, places[1:], strict=True)
+        ]
+        whole = iter(source.strings(len(places[0])))
+        source.finish()
+        return _chained(place, slim.shapes, numbers, frames=frames, items=items, whole=whole)
     except RecordError as error:
         raise MessageError(f"this is not a batch: {error.detail}") from error
 
@@ -103,22 +106,25 @@ def _chained(
     numbers: Sequence[int],
     *,
     frames: Iterator[tuple[list[Any], int, str]],
-    items: list[Iterator[list[Any]]],
+    items: list[Iterator[Said]],
     whole: Iterator[bytes],
 ) -> list[Entry]:
     """Entries one after the other: each is named by the bytes of the one before it."""
     entries: list[Entry] = []
-    prev = place.prev
+    prev, frame = place.prev, None
+    making = Rebuilder(place.terminal, place.epoch)
+    forms = [Form(shape.kind) for shape in shapes]
     for seq, number in enumerate(numbers, place.start):
         if number == 0:
             entry = read_entry(next(whole))
             if _shape(Place(place.terminal, place.epoch, seq, prev), entry) is not None:
                 raise MessageError("this is not a batch: an entry travels whole without need")
         else:
-            moment, ledger, officer = next(frames)
-            kind, content = shapes[number - 1].kind, next(items[number - 1])
-            head = [1, place.terminal, place.epoch, seq, prev, kind]
-            entry = build_entry([*head, moment, ledger, officer, content])
+            now = next(frames)
+            if now != frame:
+                frame = now
+                making.set_frame(*frame)
+            entry = making.entry(seq, prev, forms[number - 1], next(items[number - 1]))
         entries.append(entry)
         prev = entry.leaf
     return entries
@@ -228,11 +234,9 @@ def _write_items(
         out.signed(values)
 
 
-def _read_contents(source: ColumnReader, shape: Shape, seqs: Sequence[int]) -> Iterator[list[Any]]:
+def _read_contents(source: ColumnReader, shape: Shape, seqs: Sequence[int]) -> Iterator[Said]:
     columns = [_read_items(source, shape, at, seqs) for at in range(len(shape.types))]
-    return iter(
-        [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in seqs]
-    )
+    return iter(contents(columns, len(seqs)))
 
 
 def _read_items(source: ColumnReader, shape: Shape, at: int, seqs: Sequence[int]) -> Sequence[Any]:
@@ -249,6 +253,3 @@ def _read_items(source: ColumnReader, shape: Shape, at: int, seqs: Sequence[int]
     if at == 0 and shape.kind in POINTS_BACK:
         return [seq - value for seq, value in zip(seqs, values, strict=True)]
     return values
-
-
-__all__ = ["ENTRY_SIZE_MAX", "Place", "Shape", "Slim", "read_slim", "write_slim"]

@@ -21,7 +21,7 @@ from ledger.repository import Repository, tuf_signer
 from ledger.rights_file import MemberRight
 from sync_agent.agent import Report, sync_once
 from sync_agent.batch import Batch, write_batch
-from sync_agent.province.folder import ProvinceFolder, init_province
+from sync_agent.province.folder import ProvinceFolder, init_province, open_province
 from sync_agent.province.province import Province
 from sync_agent.province.server import Ready, prepare, run
 from sync_agent.roads import open_road
@@ -45,9 +45,13 @@ class SyncWorld(World):
     province: Province
     province_folder: ProvinceFolder
 
-    def prepare_province(self) -> Province:
+    def prepare_province(self, *, store: str | None = None) -> Province:
         """Make the province with keys of its own and let the office know them."""
         folder = init_province(self.folder / "province")
+        if store is not None:
+            config = folder.root / "province.toml"
+            config.write_text(config.read_text().replace("sqlite:///province.db", store))
+            folder = open_province(config)
         self.online, self.log = folder.key("online"), folder.key("log")
         self.province_folder = folder
         self.province = self.reopened()
@@ -144,10 +148,10 @@ class SyncWorld(World):
             journal.close()
 
 
-def small_world(folder: Path) -> SyncWorld:
+def small_world(folder: Path, *, store: str | None = None) -> SyncWorld:
     """Two terminals, four households, a release taken, the first root given."""
     world = SyncWorld(folder)
-    world.prepare_province()
+    world.prepare_province(store=store)
     world.one = world.enrol("Loket 1", home=KEC_1)
     world.two = world.enrol("Loket 2", home=KEC_2)
     members = (MemberRight(2, 3, 6),)

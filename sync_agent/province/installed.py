@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.access import ACCESS_SIZE_MAX, Access, Door, read_access
@@ -56,10 +57,10 @@ class Installed:
             )
         return door
 
-    def kecamatan(self, household: bytes, terminal: Terminal) -> str:
-        """Whose usage feed carries a household: its own, or the terminal's home if unknown."""
-        listed = self.rights.household(household)
-        return listed.kecamatan if listed else terminal.home
+    def kecamatan(self, households: Sequence[bytes], terminal: Terminal) -> list[str]:
+        """Whose usage feed carries each: its own, or the terminal's home if it is unknown."""
+        listed = self.rights.kecamatan_of(households)
+        return [listed.get(household, terminal.home) for household in households]
 
     def quantity(self, right: Right) -> int | None:
         """What a right holds in its window; None when the ledger in force does not list it."""

@@ -10,18 +10,16 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
-from ledger.element import RedemptionId
-from ledger.entry import Entry, Redemption, Void, check_head, genesis
+from ledger.entry import check_head, genesis
 from ledger.roll import Terminal
 from sync_agent.batch import Batch, read_batch
 from sync_agent.errors import IntakeRefusedError, MessageError
 from sync_agent.messages import HeadAnswer, Taken
-from sync_agent.province import schema
 from sync_agent.province.installed import Installed
 from sync_agent.province.store import (
     HeldHead,
@@ -31,8 +29,8 @@ from sync_agent.province.store import (
     head,
     keep_fork,
     leaves,
-    voided_among,
 )
+from sync_agent.province.writing import Rows
 
 FORKS_MAX = 1_000
 """Diverging batches kept of one terminal: evidence enough, and a bound on the disk."""
@@ -47,6 +45,22 @@ class Arrival:
     sender: Terminal | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A batch that its terminal signed; whether it follows what is held is not known yet."""
+
+    batch: Batch
+    data: bytes
+    terminal: Terminal
+    beginning: bytes
+    arrival: Arrival
+
+    @property
+    def chain(self) -> tuple[int, int]:
+        """Terminal and epoch."""
+        return self.batch.terminal, self.batch.epoch
+
+
 class Intake:
     """Takes batches into the accepted log."""
 
@@ -55,44 +69,32 @@ class Intake:
         self._in_force = in_force
         self._log = log
 
-    def take(self, data: bytes, arrival: Arrival) -> Taken:
-        """Take one batch, all or nothing.
+    def check(self, data: bytes, arrival: Arrival) -> Checked:
+        """Everything that can be said of a batch without looking into the store.
 
         Raises:
-            IntakeRefusedError: nothing was accepted; a fork's branch is kept as evidence.
-            ProvinceError: the store failed, or no release was taken yet.
+            IntakeRefusedError: it is refused.
+            ProvinceError: no release was taken yet.
         """
         batch = _read(data)
-        installed = self._in_force()
         _through_own_door(batch, arrival.sender)
-        terminal = installed.terminal(batch.terminal, batch.epoch)
+        terminal = self._in_force().terminal(batch.terminal, batch.epoch)
         key = PublicKey.from_spki(terminal.spki)
         check_batch(batch, key)
-        entries = batch.entries
-        fork_at = None
+        return Checked(batch, data, terminal, genesis(batch.terminal, batch.epoch, key), arrival)
+
+    def store(self, group: Sequence[Checked]) -> list[Taken | IntakeRefusedError]:
+        """Take batches, each all or nothing, in one transaction; a fork's branch is kept.
+
+        Raises:
+            ProvinceError: the store failed; nothing of the group was taken.
+        """
+        installed = self._in_force()
         with self._store.writing() as db:
-            held = head(db, batch.terminal, batch.epoch)
-            known_fork = first_fork(db, batch.terminal, batch.epoch)
-            gap = batch.start > held.seq + 1
-            if gap and known_fork is None:
-                raise IntakeRefusedError(
-                    416,
-                    "gap",
-                    f"{held.seq} entries are held; send from {held.seq + 1}",
-                    size=held.seq,
-                )
-            beginning = genesis(batch.terminal, batch.epoch, key)
-            # What goes on from a branch that is kept is kept with it: it is signed, too.
-            fork_at = known_fork if gap else _fork_at(db, batch, entries, held, beginning)
-            if fork_at is None:
-                return self._accept(db, installed, terminal, entries, batch, arrival)
-            keep_fork(db, _evidence(data, batch, fork_at, arrival), most=FORKS_MAX)
-        raise IntakeRefusedError(
-            409,
-            "fork",
-            f"the province holds another history of this terminal from entry {fork_at} on; nothing"
-            " was accepted and both are kept: keep the machine and tell the office",
-        )
+            taking = _Taking(db, installed, self._log)
+            outcomes = [taking.take(checked) for checked in group]
+            taking.rows.flush()
+        return outcomes
 
     def head(self, ordinal: int, epoch: int) -> HeadAnswer:
         """How far the log holds a terminal's chain.
@@ -106,41 +108,73 @@ class Intake:
         leaf = held.leaf or genesis(ordinal, epoch, PublicKey.from_spki(terminal.spki))
         return HeadAnswer(held.seq, leaf.hex())
 
-    def _accept(  # noqa: PLR0917 - the whole of one transaction
-        self,
-        db: Connection,
-        installed: Installed,
-        terminal: Terminal,
-        entries: Sequence[Entry],
-        batch: Batch,
-        arrival: Arrival,
-    ) -> Taken:
-        held = head(db, batch.terminal, batch.epoch).seq
-        new = [entry for entry in entries if entry.body.seq > held]
-        if new:
-            _append(db, new)
-            _project(db, new, installed, terminal, arrival.at)
-            self._acknowledge(db, batch, entries[-1].leaf, arrival)
-        found = acknowledgement_from(db, batch.terminal, batch.epoch, batch.end)
-        assert found is not None, "whoever takes an entry acknowledges it"
-        return Taken("khb-taken-1", len(new), batch.terminal, batch.epoch, found.seq, found.data)
 
-    def _acknowledge(self, db: Connection, batch: Batch, leaf: bytes, arrival: Arrival) -> None:
+class _Taking:
+    """One transaction of the intake.
+
+    Rows wait to be written together. A chain that has rows waiting is looked up only after they
+    are written, except where the next batch follows on exactly.
+    """
+
+    def __init__(self, db: Connection, installed: Installed, log: Signer) -> None:
+        self._db = db
+        self._log = log
+        self.rows = Rows(db, installed)
+        self._waiting: dict[tuple[int, int], HeldHead] = {}
+
+    def take(self, checked: Checked) -> Taken | IntakeRefusedError:
+        batch = checked.batch
+        held = self._waiting.get(checked.chain)
+        if held is None or (batch.start, batch.entries[0].body.prev) != (held.seq + 1, held.leaf):
+            self._flush()
+            held = head(self._db, *checked.chain)
+            refusal = self._refusal(checked, held)
+            if refusal is not None:
+                return refusal
+        if batch.end <= held.seq:
+            return self._repeated(batch)
+        return self._accept(checked, held)
+
+    def _refusal(self, checked: Checked, held: HeldHead) -> IntakeRefusedError | None:
+        batch = checked.batch
+        gap = batch.start > held.seq + 1
+        known_fork = first_fork(self._db, *checked.chain) if gap else None
+        if gap and known_fork is None:
+            words = f"{held.seq} entries are held; send from {held.seq + 1}"
+            return IntakeRefusedError(416, "gap", words, size=held.seq)
+        # What goes on from a branch that is kept is kept with it: it is signed, too.
+        fork_at = known_fork if gap else _fork_at(self._db, checked, held)
+        if fork_at is None:
+            return None
+        keep_fork(self._db, _evidence(checked, fork_at), most=FORKS_MAX)
+        return IntakeRefusedError(
+            409,
+            "fork",
+            f"the province holds another history of this terminal from entry {fork_at} on; nothing"
+            " was accepted and both are kept: keep the machine and tell the office",
+        )
+
+    def _accept(self, checked: Checked, held: HeldHead) -> Taken:
+        batch, arrival, last = checked.batch, checked.arrival, checked.batch.entries[-1]
+        new = batch.entries[held.seq + 1 - batch.start :]
+        self.rows.add_entries(new, checked.terminal, at=arrival.at)
         said = Acknowledgement(
-            "khb-ack-1", batch.terminal, batch.epoch, batch.end, leaf, arrival.at
+            "khb-ack-1", batch.terminal, batch.epoch, batch.end, last.leaf, arrival.at
         )
-        db.execute(
-            insert(schema.acknowledgement).values(
-                terminal=batch.terminal,
-                epoch=batch.epoch,
-                seq=batch.end,
-                head=leaf,
-                signature=batch.signature,
-                road=arrival.road,
-                at=arrival.at,
-                data=write_acknowledgement(said, self._log),
-            )
-        )
+        data = write_acknowledgement(said, self._log)
+        self.rows.add_acknowledgement(said, batch.signature, road=arrival.road, data=data)
+        self._waiting[checked.chain] = HeldHead(batch.end, last.leaf)
+        return Taken("khb-taken-1", len(new), batch.terminal, batch.epoch, batch.end, data)
+
+    def _repeated(self, batch: Batch) -> Taken:
+        found = acknowledgement_from(self._db, batch.terminal, batch.epoch, batch.end)
+        assert found is not None, "whoever takes an entry acknowledges it"
+        return Taken("khb-taken-1", 0, batch.terminal, batch.epoch, found.seq, found.data)
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self.rows.flush()
+            self._waiting.clear()
 
 
 def check_batch(batch: Batch, key: PublicKey) -> None:
@@ -151,11 +185,12 @@ def check_batch(batch: Batch, key: PublicKey) -> None:
     """
     last = None
     for place, entry in enumerate(batch.entries, batch.start):
-        if entry.id != RedemptionId(batch.terminal, batch.epoch, place):
+        body = entry.body
+        if (body.terminal, body.epoch, body.seq) != (batch.terminal, batch.epoch, place):
             raise IntakeRefusedError(
                 400, "malformed", f"entry {place} of the batch is another entry"
             )
-        if last is not None and entry.body.prev != last.leaf:
+        if last is not None and body.prev != last.leaf:
             raise IntakeRefusedError(
                 400, "broken_chain", f"entry {place} does not follow the one before it"
             )
@@ -184,78 +219,30 @@ def _through_own_door(batch: Batch, sender: Terminal | None) -> None:
         )
 
 
-def _fork_at(
-    db: Connection, batch: Batch, entries: Sequence[Entry], held: HeldHead, beginning: bytes
-) -> int | None:
+def _fork_at(db: Connection, checked: Checked, held: HeldHead) -> int | None:
     """The first entry whose history the log holds otherwise; None when all agree."""
+    batch = checked.batch
     before = batch.start - 1
-    last = min(batch.end, held.seq)
-    known = leaves(db, batch.terminal, batch.epoch, first=max(before, 1), last=last)
-    if before == 0:
-        known.insert(0, beginning)
-    claimed = [entries[0].body.prev, *(entry.leaf for entry in entries)]
+    if before == held.seq:  # the usual case: what is new begins where the log ends
+        known = [held.leaf or checked.beginning]
+    else:
+        last = min(batch.end, held.seq)
+        known = leaves(db, batch.terminal, batch.epoch, first=max(before, 1), last=last)
+        if before == 0:
+            known.insert(0, checked.beginning)
+    claimed = [batch.entries[0].body.prev, *(entry.leaf for entry in batch.entries)]
     for offset, (ours, theirs) in enumerate(zip(known, claimed, strict=False)):
         if ours != theirs:
             return max(before + offset, 1)
     return None
 
 
-def _evidence(data: bytes, batch: Batch, fork_at: int, arrival: Arrival) -> dict[str, object]:
+def _evidence(checked: Checked, fork_at: int) -> dict[str, object]:
     return {
-        "digest": hashlib.sha256(data).digest(),
-        "terminal": batch.terminal,
-        "epoch": batch.epoch,
+        "digest": hashlib.sha256(checked.data).digest(),
+        "terminal": checked.batch.terminal,
+        "epoch": checked.batch.epoch,
         "seq": fork_at,
-        "at": arrival.at,
-        "batch": data,
+        "at": checked.arrival.at,
+        "batch": checked.data,
     }
-
-
-def _append(db: Connection, entries: Sequence[Entry]) -> None:
-    rows = [_key(entry) | {"leaf": entry.leaf, "body": entry.data} for entry in entries]
-    db.execute(insert(schema.entry), rows)
-
-
-def _project(
-    db: Connection,
-    entries: Sequence[Entry],
-    installed: Installed,
-    terminal: Terminal,
-    at: int,
-) -> None:
-    """Keep what follows from entries in step with them."""
-    rows = []
-    for entry in entries:
-        if isinstance(entry.content, Redemption):
-            kecamatan = installed.kecamatan(entry.content.household, terminal)
-            rows.append(_redemption_row(entry, entry.content, kecamatan, at))
-    if rows:
-        db.execute(insert(schema.redemption), rows)
-    voids = {e.content.seq for e in entries if isinstance(e.content, Void)}
-    for seq in sorted(voids - voided_among(db, terminal.ordinal, terminal.epoch, voids)):
-        values = {"terminal": terminal.ordinal, "epoch": terminal.epoch, "seq": seq}
-        db.execute(insert(schema.voided).values(values))
-
-
-def _redemption_row(
-    entry: Entry, content: Redemption, kecamatan: str, at: int
-) -> dict[str, object]:
-    return _key(entry) | {
-        "leaf": entry.leaf,
-        "household": content.household,
-        "issue": content.issue,
-        "member": content.member,
-        "programme": content.programme,
-        "window": content.window,
-        "quantity": content.quantity,
-        "paid": content.paid,
-        "basis": content.basis,
-        "at": entry.body.moment.early,
-        "officer": entry.body.officer,
-        "kecamatan": kecamatan,
-        "arrival": at,
-    }
-
-
-def _key(entry: Entry) -> dict[str, object]:
-    return {"terminal": entry.id.terminal, "epoch": entry.id.epoch, "seq": entry.id.seq}

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from card_codec.errors import CardCodecError
 from ledger.errors import LedgerError
 from ledger.roll import Terminal
-from sync_agent.errors import IntakeRefusedError, ProvinceError
+from sync_agent.errors import IntakeRefusedError, ProvinceError, SyncError
 from sync_agent.messages import TIMESTAMP_PATH, HeadAnswer, OfferItem, Taken
 from sync_agent.province import accounts
 from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.installed import Installed, ReleaseInForce
-from sync_agent.province.intake import Arrival, Intake
+from sync_agent.province.intake import Arrival, Checked, Intake
 from sync_agent.province.offer import offer_for, offered_bytes
 from sync_agent.province.publishing import (
     keep_time,
@@ -26,7 +26,10 @@ from sync_agent.province.publishing import (
 )
 from sync_agent.province.release import take_release
 from sync_agent.province.store import Store
+from sync_agent.province.together import Together
 
+GROUP_MAX = 64
+"""Batches taken in one transaction."""
 TIMESTAMPS_KEPT = 512
 """Timestamps offered lately, of some 500 bytes each."""
 
@@ -46,6 +49,9 @@ class Province:
         self._in_force = ReleaseInForce(folder)
         self._timestamps: dict[str, bytes] = {}
         self._intake = Intake(self._store, self._in_force.now, folder.key("log"))
+        self._together = Together(
+            self._take_group, most=GROUP_MAX, failures=(SyncError, LedgerError, CardCodecError)
+        )
 
     def in_force(self) -> Installed:
         """The release in force.
@@ -67,10 +73,22 @@ class Province:
             IntakeRefusedError: nothing was accepted.
             ProvinceError: the store or the repository failed; the batch may be sent again.
         """
-        taken = self._intake.take(batch, Arrival(road, self._now(), sender))
-        chain = (taken.terminal, taken.epoch)
-        publish_usage(self.folder, self._store, now=self._now(), chain=chain)
-        return taken
+        checked = self._intake.check(batch, Arrival(road, self._now(), sender))
+        outcome = self._together.join(checked)
+        if isinstance(outcome, IntakeRefusedError):
+            raise outcome
+        return outcome
+
+    def _take_group(self, group: Sequence[Checked]) -> list[Taken | IntakeRefusedError]:
+        outcomes = self._intake.store(group)
+        chains = {
+            checked.chain
+            for checked, outcome in zip(group, outcomes, strict=True)
+            if isinstance(outcome, Taken)
+        }
+        if chains:
+            publish_usage(self.folder, self._store, now=self._now(), only=sorted(chains))
+        return outcomes
 
     def publish(self) -> int:
         """Publish usage that waits since a crash; returns how many elements."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tuf.api.metadata import MetaFile, Targets, Timestamp
@@ -57,7 +57,11 @@ def publishing(province: ProvinceFolder) -> Iterator[None]:
 
 
 def publish_usage(
-    province: ProvinceFolder, store: Store, *, now: int, chain: tuple[int, int] | None = None
+    province: ProvinceFolder,
+    store: Store,
+    *,
+    now: int,
+    only: Sequence[tuple[int, int]] | None = None,
 ) -> int:
     """Bring every redemption not yet carried into the next segments; returns how many.
 
@@ -68,7 +72,7 @@ def publish_usage(
         province: whose repository it is.
         store: where redemptions wait.
         now: Unix seconds.
-        chain: look only at this (terminal, epoch), which has just brought something.
+        only: look only at these (terminal, epoch), which have just brought something.
 
     Raises:
         ProvinceError: the store or the keys are not in order.
@@ -76,7 +80,7 @@ def publish_usage(
     """
     with publishing(province):
         with store.reading() as db:
-            looked_at = chains(db) if chain is None else [chain]
+            looked_at = chains(db) if only is None else only
             waiting = [one for own in looked_at for one in unpublished(db, *own)]
         if not waiting:
             return 0

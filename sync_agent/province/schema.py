@@ -1,19 +1,20 @@
-"""Tables of the province's store. Everything is appended; nothing is changed or taken away."""
+"""Tables of the province's store. Everything is appended; nothing is changed or taken away.
+
+They are laid down by ``migrations``; a test holds both together.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
-    event,
 )
-from sqlalchemy.schema import ExecutableDDLElement
 
 metadata = MetaData()
 
@@ -26,27 +27,28 @@ def _chain() -> tuple[Column[int], Column[int], Column[int]]:
     )
 
 
+# The accepted log: each terminal's chain as it was received.
 entry = Table(
     "entry",
     metadata,
     *_chain(),
     Column("leaf", LargeBinary(32), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    comment="the accepted log: each terminal's chain as it was received",
 )
 
+# One for every batch that brought something new.
 acknowledgement = Table(
     "acknowledgement",
     metadata,
     *_chain(),
     Column("head", LargeBinary(32), nullable=False),
-    Column("signature", LargeBinary(64), nullable=False, comment="the terminal's, over the head"),
+    Column("signature", LargeBinary(64), nullable=False),  # the terminal's, over the head
     Column("road", String(10), nullable=False),
-    Column("at", BigInteger, nullable=False, comment="Unix seconds, when it was received"),
-    Column("data", LargeBinary, nullable=False, comment="as signed by the log key"),
-    comment="one for every batch that brought something new",
+    Column("at", BigInteger, nullable=False),  # Unix seconds, when it was received
+    Column("data", LargeBinary, nullable=False),  # as signed by the log key
 )
 
+# What entries of that kind say, for reading; follows from entry.
 redemption = Table(
     "redemption",
     metadata,
@@ -60,41 +62,42 @@ redemption = Table(
     Column("quantity", Integer, nullable=False),
     Column("paid", BigInteger, nullable=False),
     Column("basis", Integer, nullable=False),
-    Column("at", BigInteger, nullable=False, comment="Unix seconds, as the terminal judged it"),
+    Column("at", BigInteger, nullable=False),  # Unix seconds, as the terminal judged it
     Column("officer", String(12), nullable=False),
-    Column("kecamatan", String(6), nullable=False, comment="whose usage feed carries it"),
-    Column("arrival", BigInteger, nullable=False, comment="Unix seconds, when it was received"),
-    comment="what entries of that kind say, for reading; follows from entry",
+    Column("kecamatan", String(6), nullable=False),  # whose usage feed carries it
+    Column("arrival", BigInteger, nullable=False),  # Unix seconds, when it was received
+    Index("redemption_of_right", "household", "programme", "window", "member"),
 )
 
+# Redemptions that their own terminal and epoch took back.
 voided = Table(
     "voided",
     metadata,
     *_chain(),
-    comment="redemptions that their own terminal and epoch took back",
 )
 
+# Which usage segment carries a redemption.
 published = Table(
     "published",
     metadata,
     *_chain(),
     Column("kecamatan", String(6), nullable=False),
     Column("number", Integer, nullable=False),
-    comment="which usage segment carries a redemption",
 )
 
+# Evidence: signed entries under numbers that the log holds otherwise.
 fork = Table(
     "fork",
     metadata,
-    Column("digest", LargeBinary(32), primary_key=True, comment="SHA-256 of the batch"),
+    Column("digest", LargeBinary(32), primary_key=True),  # SHA-256 of the batch
     Column("terminal", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),
-    Column("seq", BigInteger, nullable=False, comment="first entry that differs"),
+    Column("seq", BigInteger, nullable=False),  # first entry that differs
     Column("at", BigInteger, nullable=False),
-    Column("batch", LargeBinary, nullable=False, comment="the diverging branch as it was received"),
-    comment="evidence: signed entries under numbers that the log holds otherwise",
+    Column("batch", LargeBinary, nullable=False),  # the diverging branch as it was received
 )
 
+# Cards blocked by the province, each after the clearing of that number (0: none).
 blocked = Table(
     "blocked",
     metadata,
@@ -103,9 +106,9 @@ blocked = Table(
     Column("after", BigInteger, primary_key=True, autoincrement=False),
     Column("reason", String(40), nullable=False),
     Column("at", BigInteger, nullable=False),
-    comment="cards blocked by the province, each after the clearing of that number (0: none)",
 )
 
+# Blocks that a kecamatan took off, by the number of its changes that say so.
 cleared = Table(
     "cleared",
     metadata,
@@ -113,15 +116,4 @@ cleared = Table(
     Column("issue", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
-    comment="blocks that a kecamatan took off, by the number of its changes that say so",
 )
-
-_NEVER = """
-CREATE TRIGGER {table}_never_{verb} BEFORE {verb} ON {table}
-BEGIN SELECT RAISE(ABORT, 'the log is only ever added to'); END
-"""
-
-for _table in metadata.tables.values():
-    for _verb in ("UPDATE", "DELETE"):
-        _ddl: ExecutableDDLElement = DDL(_NEVER.format(table=_table.name, verb=_verb))  # type: ignore[no-untyped-call]
-        event.listen(_table, "after_create", _ddl.execute_if(dialect="sqlite"))

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Table, create_engine, event, func, insert, select
-from sqlalchemy.engine import Engine
+from alembic.util import CommandError
+from sqlalchemy import Column, Connection, Row, Table, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.changes_file import Clearing
 from ledger.element import Element, RedemptionId, Right
 from sync_agent.errors import ProvinceError
-from sync_agent.province import schema
+from sync_agent.province.engine import append, bring_in_step, open_engine, shown
 from sync_agent.province.schema import (
     acknowledgement,
     blocked,
@@ -27,15 +27,6 @@ from sync_agent.province.schema import (
     fork,
     published,
     redemption,
-    voided,
-)
-
-BUSY_SECONDS = 30
-PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA wal_autocheckpoint=1000",
-    "PRAGMA trusted_schema=OFF",
 )
 
 
@@ -65,11 +56,14 @@ class Store:
             ProvinceError: it cannot be opened.
         """
         try:
-            self._engine = _engine(url)
-            with self.writing() as db:
-                schema.metadata.create_all(db)
-        except (SQLAlchemyError, ImportError) as error:
-            raise ProvinceError(f"cannot open the store {url}: {_plain(error)}") from error
+            self._engine = open_engine(url)
+            self._writing = self._engine.execution_options(writing=True)
+            with self._writing.begin() as db:
+                bring_in_step(db)
+        except (SQLAlchemyError, CommandError) as error:
+            raise ProvinceError(
+                f"cannot open the store {shown(url)}: {_plain(error)}; check store in province.toml"
+            ) from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -79,7 +73,7 @@ class Store:
             ProvinceError: the store refused; nothing of it happened.
         """
         try:
-            with self._engine.execution_options(writing=True).begin() as db:
+            with self._writing.begin() as db:
                 yield db
         except SQLAlchemyError as error:
             raise ProvinceError(f"the store did not take it: {_plain(error)}") from error
@@ -103,14 +97,9 @@ class Store:
 
 
 def head(db: Connection, terminal: int, epoch: int) -> HeldHead:
-    """The newest entry held of a terminal and epoch."""
-    row = db.execute(
-        select(entry.c.seq, entry.c.leaf)
-        .where(entry.c.terminal == terminal, entry.c.epoch == epoch)
-        .order_by(entry.c.seq.desc())
-        .limit(1)
-    ).first()
-    return HeldHead(row.seq, row.leaf) if row else HeldHead(0, None)
+    """The newest entry held of a terminal and epoch: whatever is taken is acknowledged with it."""
+    row = newest_acknowledgement(db, terminal, epoch)
+    return HeldHead(row.seq, row.head) if row else HeldHead(0, None)
 
 
 def leaves(db: Connection, terminal: int, epoch: int, *, first: int, last: int) -> list[bytes]:
@@ -145,16 +134,6 @@ def newest_acknowledgement(db: Connection, terminal: int, epoch: int) -> Row[Any
     ).first()
 
 
-def voided_among(db: Connection, terminal: int, epoch: int, seqs: set[int]) -> set[int]:
-    """Which of these entries are known to be taken back."""
-    rows = db.execute(
-        select(voided.c.seq)
-        .where(voided.c.terminal == terminal, voided.c.epoch == epoch)
-        .where(voided.c.seq.in_(seqs))
-    )
-    return {row.seq for row in rows}
-
-
 def chains(db: Connection) -> list[tuple[int, int]]:
     """Every (terminal, epoch) the log holds something of."""
     rows = db.execute(select(acknowledgement.c.terminal, acknowledgement.c.epoch).distinct())
@@ -179,17 +158,11 @@ def unpublished(db: Connection, terminal: int, epoch: int) -> list[Unpublished]:
 
 def mark_published(db: Connection, kecamatan: str, number: int, ids: Sequence[Element]) -> None:
     """Remember which segment carries these."""
-    rows = [
-        {
-            "terminal": e.id.terminal,
-            "epoch": e.id.epoch,
-            "seq": e.id.seq,
-            "kecamatan": kecamatan,
-            "number": number,
-        }
-        for e in ids
-    ]
-    db.execute(insert(published), rows)
+    append(
+        db,
+        published,
+        [(e.id.terminal, e.id.epoch, e.id.seq, kecamatan, number) for e in ids],
+    )
 
 
 def element_of(row: Row[Any]) -> Element:
@@ -261,29 +234,6 @@ def cleared_cards(db: Connection) -> set[tuple[bytes, int]]:
 def _last(db: Connection, table: Table, number: Column[int]) -> Sequence[Row[Any]]:
     columns = (table.c.household, table.c.issue, func.max(number).label("number"))
     return db.execute(select(*columns).group_by(table.c.household, table.c.issue)).all()
-
-
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url)
-    engine = create_engine(
-        url,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
-    )
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    for pragma in PRAGMAS:
-        connection.execute(pragma)
-
-
-def _begin_sqlite(db: Connection) -> None:
-    # A plain BEGIN of two writers ends in SQLITE_BUSY_SNAPSHOT at once, whatever the timeout.
-    writing = db.get_execution_options().get("writing")
-    db.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _plain(error: Exception) -> str:

@@ -21,11 +21,12 @@ from ledger.act import Act
 from ledger.brought import Brought
 from ledger.clock import Moment
 from ledger.element import Element, read_usage
-from ledger.entry import Entry, Redemption
+from ledger.entry import Entry
 from ledger.errors import JournalError
 from ledger.union import Known, Taken
 from sync_agent import agent
 from sync_agent.province import cases, intake, schema
+from sync_agent.province.writing import Rows
 from terminal import redeem
 from tests.simulation.main import tell
 
@@ -227,41 +228,40 @@ def _no_floor() -> Iterator[None]:
 
 @mutant("the later of two records of a right is dropped")
 def _loser_dropped() -> Iterator[None]:
-    take = intake._project
+    take = Rows.add_entries
 
-    def first_only(db: Any, entries: Any, *rest: Any) -> None:
-        table = schema.redemption
-        kept = []
-        for entry in entries:
-            c = entry.content
-            if isinstance(c, Redemption):
-                same = (table.c.household == c.household) & (table.c.programme == c.programme)
-                same &= (table.c.member == c.member) & (table.c.window == c.window)
-                others = db.execute(table.select().where(same)).all()
-                if any(row.terminal != entry.id.terminal for row in others):
-                    continue
-            kept.append(entry)
-        take(db, kept, *rest)
+    def first_only(self: Rows, entries: Any, terminal: Any, *, at: int) -> None:
+        take(self, entries, terminal, at=at)
+        self._redemptions = [row for row in self._redemptions if not _is_later(self._db, row)]
 
-    with mock.patch.object(intake, "_project", first_only):
+    with mock.patch.object(Rows, "add_entries", first_only):
         yield
+
+
+def _is_later(db: Any, row: Any) -> bool:
+    """Whether another terminal's redemption of the same right is held."""
+    column = schema.redemption.c
+    same = (column.household == row[4]) & (column.member == row[6])
+    same &= (column.programme == row[7]) & (column.window == row[8])
+    others = db.execute(schema.redemption.select().where(same)).all()
+    return any(other.terminal != row[0] for other in others)
 
 
 @mutant("the winner is who arrived first")
 def _arrival() -> Iterator[None]:
     arrived: dict[object, int] = {}
-    project = intake._project
+    add = Rows.add_entries
 
-    def noting(db: Any, entries: Any, *rest: Any) -> None:
+    def noting(self: Rows, entries: Any, terminal: Any, *, at: int) -> None:
         for entry in entries:
             arrived.setdefault(entry.id, len(arrived))
-        project(db, entries, *rest)
+        add(self, entries, terminal, at=at)
 
     def order(of: Any) -> int:
         return arrived.get(of.id, 0)
 
     with (
-        mock.patch.object(intake, "_project", noting),
+        mock.patch.object(Rows, "add_entries", noting),
         mock.patch.object(cases, "_order", order),
     ):
         yield
@@ -284,12 +284,14 @@ def _branch_cut() -> Iterator[None]:
 
 @mutant("acknowledged before it is stored whole")
 def _half_stored() -> Iterator[None]:
-    append = intake._append
+    flush = Rows.flush
 
-    def all_but_one(db: Any, entries: Any) -> None:
-        append(db, entries[:-1] if len(entries) > 3 else entries)
+    def all_but_one(self: Rows) -> None:
+        if len(self._entries) > 3:
+            self._entries.pop()
+        flush(self)
 
-    with mock.patch.object(intake, "_append", all_but_one):
+    with mock.patch.object(Rows, "flush", all_but_one):
         yield
 
 

@@ -1,17 +1,34 @@
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests import postgres
 from tests.sync_world import SyncWorld, small_world
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """A real server, started for whoever asks first and stopped at the end."""
+    with ExitStack() as stack:
+        if postgres.binaries() is None:
+            pytest.skip("no PostgreSQL server")
+        yield stack.enter_context(postgres.running())
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[SyncWorld]:
+def store_url() -> str | None:
+    """The store of the province; None for its own SQLite file."""
+    return None
+
+
+@pytest.fixture
+def world(tmp_path: Path, store_url: str | None) -> Iterator[SyncWorld]:
     """Two terminals and a province with a release; nothing has been taken yet."""
     with pytest.MonkeyPatch.context() as patch:
         # Making a world is not what is tested here, and a slow disk would wait 40 times for it.
         patch.setattr("os.fsync", lambda _handle: None)
-        made = small_world(tmp_path)
+        made = small_world(tmp_path, store=store_url)
     yield made
     made.province.close()

@@ -1,0 +1,198 @@
+"""The province's intake beside the floor that its server sets: COPY with conflicts, same rows."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+from bench.table import Figure, at_least, told
+from card_codec.keys import PrivateKey
+from ledger.clock import Moment
+from ledger.element import RedemptionId
+from ledger.entry import (
+    Basis,
+    Entry,
+    Handover,
+    Presented,
+    Redemption,
+    genesis,
+    make_entry,
+    sign_head,
+)
+from ledger.folder import TerminalFolder
+from sync_agent.batch import BATCH_ENTRIES_MAX, Batch, write_batch
+from sync_agent.messages import Taken
+from sync_agent.province import schema
+from sync_agent.province.engine import bring_in_step, open_engine
+from sync_agent.province.intake import Arrival, Checked, Intake
+from sync_agent.province.store import Store
+from tests import postgres
+from tests.sync_world import SyncWorld, small_world
+from tests.world import NOW
+
+AIM = 0.7
+FAMILIES = 3_001
+ROUNDS = {500: 120, 5_000: 24}
+CHUNK = 8
+
+
+def figures() -> list[Figure]:
+    """Intake against bare COPY, batch by batch in turn, for both sizes."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder, postgres.running(durable=True) as server:
+        world = small_world(Path(folder))
+        families = [world.household(f"keluarga {n}") for n in range(FAMILIES)]
+        world.province.release(world.sign_release())
+        with closing(world.province):
+            for size, rounds in ROUNDS.items():
+                found += _compare(world, server, families, rounds=rounds, size=size)
+    return found
+
+
+def _compare(
+    world: SyncWorld, server: postgres.Server, families: list[bytes], *, rounds: int, size: int
+) -> list[Figure]:
+    store = Store(server.new_database())
+    intake = Intake(store, world.province.in_force, world.province_folder.key("log"))
+    bare = _Bare(server.new_database())
+    pairs = []
+    with ThreadPoolExecutor(1) as ahead:
+        for chunk in batched(_journal(world.one, families, rounds=rounds, size=size), CHUNK):
+            rows = [_rows(entries) for entries, _ in chunk]
+            gc.collect()
+            began = time.perf_counter()
+            _take(intake, [batches for _, batches in chunk], ahead)
+            middle = time.perf_counter()
+            for own in rows:
+                bare.take(*own)
+            pairs.append((middle - began, time.perf_counter() - middle))
+    store.close()
+    bare.close()
+    ratio = statistics.median(floor / own for own, floor in pairs)
+    rate = CHUNK * size / statistics.median(own for own, _ in pairs)
+    floor = CHUNK * size / statistics.median(floor for _, floor in pairs)
+    name = f"batches of {size:,}"
+    return [
+        at_least(f"intake / bare COPY with conflicts, {name}", ratio, "×", AIM),
+        told(f"intake, verify + store, {name}", rate, "entries/s"),
+        told(f"bare COPY with conflicts, {name}", floor, "entries/s"),
+    ]
+
+
+def _take(intake: Intake, groups: list[list[bytes]], ahead: Executor) -> None:
+    """One transaction for each group; the next is checked meanwhile, as in another request."""
+
+    def check(group: list[bytes]) -> list[Checked]:
+        return [intake.check(data, Arrival("http", NOW)) for data in group]
+
+    coming = ahead.submit(check, groups[0])
+    for following in [*groups[1:], None]:
+        checked = coming.result()
+        if following is not None:
+            coming = ahead.submit(check, following)
+        outcomes = intake.store(checked)
+        if not all(isinstance(outcome, Taken) and outcome.accepted for outcome in outcomes):
+            raise SystemExit(f"the bench expects batches to be taken, not {outcomes}")
+
+
+def batched(
+    items: Iterable[tuple[list[Entry], list[bytes]]], count: int
+) -> Iterator[list[tuple[list[Entry], list[bytes]]]]:
+    """So many at a time."""
+    source = iter(items)
+    while chunk := list(islice(source, count)):
+        yield chunk
+
+
+def _journal(
+    terminal: TerminalFolder, families: list[bytes], *, rounds: int, size: int
+) -> Iterator[tuple[list[Entry], list[bytes]]]:
+    """So many entries at a time, and the batches that carry them: each family gets, then takes."""
+    signer, seq = terminal.signer(), 0
+    prev = genesis(1, 1, signer.public)
+    for _ in range(rounds):
+        entries: list[Entry] = []
+        while len(entries) < size:
+            seq += 1
+            entries.append(_entry(seq, prev, families[seq % len(families)]))
+            prev = entries[-1].leaf
+        yield entries, list(_batches(entries, signer))
+
+
+def _entry(seq: int, prev: bytes, household: bytes) -> Entry:
+    at = NOW + seq // 2 * 90
+    moment = Moment(at, at, at, at - 90, NOW, at - NOW, b"bootboot")
+    given = Redemption(household, 1, 0, 1, 1, 1, 0, Presented.PICTURE, Basis.HOME)
+    content = given if seq % 2 else Handover(seq - 1)
+    id = RedemptionId(1, 1, seq)
+    return make_entry(id=id, prev=prev, moment=moment, ledger=1, officer="UJI", content=content)
+
+
+def _batches(entries: Sequence[Entry], signer: PrivateKey) -> Iterator[bytes]:
+    for at in range(0, len(entries), BATCH_ENTRIES_MAX):
+        some = tuple(entries[at : at + BATCH_ENTRIES_MAX])
+        signature = sign_head(some[-1].leaf, signer)
+        yield write_batch(Batch(1, 1, some[0].body.seq, some, signature))
+
+
+def _rows(entries: Sequence[Entry]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """What the intake stores of them, ready made."""
+    rows = [(1, 1, e.body.seq, e.leaf, e.data) for e in entries]
+    redemptions = [
+        (1, 1, e.body.seq, e.leaf, c.household, c.issue, c.member, c.programme, c.window,
+         c.quantity, c.paid, int(c.basis), e.body.moment.early, e.body.officer, "629901", NOW)
+        for e in entries if isinstance(c := e.content, Redemption)
+    ]  # fmt: skip
+    return rows, redemptions
+
+
+class _Bare:
+    """The same tables and the same rows, nothing checked: COPY to a stage, insert what is new.
+
+    The stage is a temporary table emptied by DELETE: the fastest of those tried.
+    """
+
+    def __init__(self, url: str) -> None:
+        engine = open_engine(url)
+        with engine.execution_options(writing=True).begin() as db:
+            bring_in_step(db)
+        engine.dispose()
+        parsed = make_url(url)
+        self._db = psycopg.connect(
+            dbname=parsed.database, user=parsed.username, host=str(parsed.query["host"])
+        )
+        for table in (schema.entry, schema.redemption):
+            self._db.execute(f'CREATE TEMP TABLE stage_{table.name} (LIKE "{table.name}")')
+        self._db.commit()
+
+    def take(self, rows: list[tuple[Any, ...]], redemptions: list[tuple[Any, ...]]) -> None:
+        """One batch, one transaction."""
+        for name, own in (("entry", rows), ("redemption", redemptions)):
+            cursor = self._db.cursor()
+            with cursor.copy(f"COPY stage_{name} FROM STDIN (FORMAT BINARY)") as copy:
+                types = ["int4", "int4", "int8", "bytea", "bytea"]
+                if name == "redemption":
+                    types += ["int4"] * 5 + ["int8", "int4", "int8", "text", "text", "int8"]
+                copy.set_types(types)
+                for row in own:
+                    copy.write_row(row)
+            cursor.execute(
+                f'INSERT INTO "{name}" SELECT * FROM stage_{name} ON CONFLICT DO NOTHING'
+            )
+            cursor.execute(f"DELETE FROM stage_{name}")
+        self._db.commit()
+
+    def close(self) -> None:
+        """Let go."""
+        self._db.close()

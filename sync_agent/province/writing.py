@@ -1,0 +1,90 @@
+"""Rows of the log, gathered and written together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ledger.acknowledgement import Acknowledgement
+from ledger.entry import Entry, Redemption, Void
+from ledger.roll import Terminal
+from sync_agent.province import schema
+from sync_agent.province.engine import append
+from sync_agent.province.installed import Installed
+
+Row: TypeAlias = tuple[object, ...]
+
+
+class Rows:
+    """Rows that wait to be written by one transaction."""
+
+    def __init__(self, db: Connection, installed: Installed) -> None:
+        self._db = db
+        self._installed = installed
+        self._entries: list[Row] = []
+        self._redemptions: list[Row] = []
+        self._acknowledgements: list[Row] = []
+        self._voids: set[tuple[int, int, int]] = set()
+
+    def add_entries(self, entries: Sequence[Entry], terminal: Terminal, *, at: int) -> None:
+        """Entries of one terminal, and what follows from them, received at ``at``."""
+        ordinal, epoch = terminal.ordinal, terminal.epoch
+        self._entries += [(ordinal, epoch, e.body.seq, e.leaf, e.data) for e in entries]
+        given = [(e, e.content) for e in entries if isinstance(e.content, Redemption)]
+        places = self._installed.kecamatan([content.household for _, content in given], terminal)
+        self._redemptions += [
+            _redemption(entry, content, kecamatan, at)
+            for (entry, content), kecamatan in zip(given, places, strict=True)
+        ]
+        voids = (e.content.seq for e in entries if isinstance(e.content, Void))
+        self._voids.update((ordinal, epoch, seq) for seq in voids)
+
+    def add_acknowledgement(
+        self, said: Acknowledgement, signature: bytes, *, road: str, data: bytes
+    ) -> None:
+        """What is said of a batch that brought something new."""
+        self._acknowledgements.append(
+            (said.terminal, said.epoch, said.seq, said.head, signature, road, said.at, data)
+        )
+
+    def flush(self) -> None:
+        """Write what waits."""
+        append(self._db, schema.entry, self._entries)
+        append(self._db, schema.redemption, self._redemptions)
+        append(self._db, schema.acknowledgement, self._acknowledgements)
+        _add_voids(self._db, self._voids)
+        self._entries, self._redemptions, self._acknowledgements = [], [], []
+        self._voids = set()
+
+
+def _redemption(entry: Entry, content: Redemption, kecamatan: str, at: int) -> Row:
+    """In the order of the table's columns."""
+    body = entry.body
+    return (
+        body.terminal, body.epoch, body.seq, entry.leaf,
+        content.household, content.issue, content.member, content.programme, content.window,
+        content.quantity, content.paid, int(content.basis), body.moment.early,
+        _readable(body.officer), kecamatan, at,
+    )  # fmt: skip
+
+
+def _readable(text: str) -> str:
+    """PostgreSQL keeps no NUL in a text; the entry's own bytes keep what was said."""
+    return text.replace("\0", "\ufffd")
+
+
+def _add_voids(db: Connection, voids: set[tuple[int, int, int]]) -> None:
+    """One may be taken back more than once; it is remembered once."""
+    if not voids:
+        return
+    rows = [{"terminal": t, "epoch": e, "seq": seq} for t, e, seq in sorted(voids)]
+    db.execute(_insert(db, schema.voided), rows)
+
+
+def _insert(db: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    if db.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()

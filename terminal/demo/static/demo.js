@@ -97,7 +97,7 @@ function showProvince(province) {
   document.getElementById("cases").replaceChildren(...province.cases.map((found) => {
     const item = document.createElement("p");
     item.className = "case";
-    item.append(bold(`${found.winner} counts`), `, ${found.losers} is the double. ${found.why}`);
+    item.append(bold(`${found.winner} counts`), `: ${found.why.replace(/^[^:]*: */, "")} ${found.losers} is the double.`);
     return item;
   }));
 }

@@ -118,32 +118,48 @@ def batched(
 def _journal(
     terminal: TerminalFolder, families: list[bytes], *, rounds: int, size: int
 ) -> Iterator[tuple[list[Entry], list[bytes]]]:
-    """So many entries at a time, and the batches that carry them: each family gets, then takes."""
-    signer, seq = terminal.signer(), 0
-    prev = genesis(1, 1, signer.public)
+    """So many entries at a time, and the batches that carry them."""
+    signer, last = terminal.signer(), None
     for _ in range(rounds):
-        entries: list[Entry] = []
-        while len(entries) < size:
-            seq += 1
-            entries.append(_entry(seq, prev, families[seq % len(families)]))
-            prev = entries[-1].leaf
-        yield entries, list(_batches(entries, signer))
+        entries = chain_of(signer, families, count=size, last=last)
+        last = entries[-1]
+        parts = range(0, size, BATCH_ENTRIES_MAX)
+        yield entries, [batch_of(entries[at : at + BATCH_ENTRIES_MAX], signer) for at in parts]
 
 
-def _entry(seq: int, prev: bytes, household: bytes) -> Entry:
-    at = NOW + seq // 2 * 90
+def chain_of(
+    signer: PrivateKey,
+    families: list[bytes],
+    *,
+    count: int,
+    ordinal: int = 1,
+    last: Entry | None = None,
+) -> list[Entry]:
+    """So many entries of a terminal, after ``last``: a family is given to, the goods go over."""
+    entries: list[Entry] = []
+    prev = last.leaf if last else genesis(ordinal, 1, signer.public)
+    seq = last.body.seq if last else 0
+    for _ in range(count):
+        seq += 1
+        id = RedemptionId(ordinal, 1, seq)
+        entries.append(_entry(id, prev, families[seq % len(families)]))
+        prev = entries[-1].leaf
+    return entries
+
+
+def _entry(id: RedemptionId, prev: bytes, household: bytes) -> Entry:
+    at = NOW + id.seq // 2 * 90
     moment = Moment(at, at, at, at - 90, NOW, at - NOW, b"bootboot")
     given = Redemption(household, 1, 0, 1, 1, 1, 0, Presented.PICTURE, Basis.HOME)
-    content = given if seq % 2 else Handover(seq - 1)
-    id = RedemptionId(1, 1, seq)
+    content = given if id.seq % 2 else Handover(id.seq - 1)
     return make_entry(id=id, prev=prev, moment=moment, ledger=1, officer="UJI", content=content)
 
 
-def _batches(entries: Sequence[Entry], signer: PrivateKey) -> Iterator[bytes]:
-    for at in range(0, len(entries), BATCH_ENTRIES_MAX):
-        some = tuple(entries[at : at + BATCH_ENTRIES_MAX])
-        signature = sign_head(some[-1].leaf, signer)
-        yield write_batch(Batch(1, 1, some[0].body.seq, some, signature))
+def batch_of(entries: Sequence[Entry], signer: PrivateKey) -> bytes:
+    """Entries as they travel."""
+    first, last = entries[0].body, entries[-1]
+    signature = sign_head(last.leaf, signer)
+    return write_batch(Batch(first.terminal, 1, first.seq, tuple(entries), signature))
 
 
 def _rows(entries: Sequence[Entry]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

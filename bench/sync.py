@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import intake
+from bench import fleet, intake
 from bench.day import Day
 from bench.table import Figure, at_most, report, told
 from ledger.entry import Kind
@@ -20,7 +20,7 @@ REDEMPTIONS = 700
 
 def main() -> None:
     """Measure everything, print the table, exit 1 when an aim does not hold."""
-    sys.exit(0 if report("sync", [*_wire(), *intake.figures()]) else 1)
+    sys.exit(0 if report("sync", [*_wire(), *intake.figures(), *fleet.figures()]) else 1)
 
 
 def _wire() -> list[Figure]:

@@ -16,12 +16,22 @@ from starlette.types import ASGIApp
 from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError
 from sync_agent.messages import FILE_TYPE, JSON_TYPE, TAKEN_TYPE, write_taken
-from sync_agent.province.doors import DeskKey, Doorkeeper, Rate, batch_body, terminal_at
+from sync_agent.province.doors import (
+    DeskKey,
+    Doorkeeper,
+    Rate,
+    batch_body,
+    declared_length,
+    terminal_at,
+)
 from sync_agent.province.edge import Edge, add_edge
 from sync_agent.province.pages import add_desk
 from sync_agent.province.province import Province
+from sync_agent.province.room import Room
 
 PATH_LENGTH_MAX = 300
+BODIES_BYTES_MAX = 64 * 1024 * 1024
+"""Of all uploads together that are being received or taken."""
 
 
 def create_app(
@@ -47,6 +57,8 @@ def create_app(
 
 
 def _add_roads(app: FastAPI, province: Province, rate: Rate) -> None:
+    room = Room(BODIES_BYTES_MAX)
+
     def take(data: bytes, terminal: Terminal) -> bytes:
         return write_taken(province.take(data, road="http", sender=terminal))
 
@@ -54,8 +66,9 @@ def _add_roads(app: FastAPI, province: Province, rate: Rate) -> None:
     async def batch(request: Request) -> Response:
         """Take a batch; the answer is its acknowledgement."""
         terminal = terminal_at(request, province.in_force(), rate)
-        data = await batch_body(request)
-        answer = await run_in_threadpool(take, data, terminal)
+        async with room.held(declared_length(request)):
+            data = await batch_body(request)
+            answer = await run_in_threadpool(take, data, terminal)
         return Response(answer, media_type=TAKEN_TYPE)
 
     @app.get("/v1/head/{ordinal}/{epoch}")

@@ -160,6 +160,11 @@ def terminal_at(request: Request, installed: Installed, rate: Rate) -> Terminal:
     return installed.terminal(door.terminal, door.epoch)
 
 
+def declared_length(request: Request) -> int:
+    """Bytes that the body of a request says it has; the doorkeeper has seen that it is a number."""
+    return int(request.headers.get("content-length", "0"))
+
+
 async def batch_body(request: Request) -> bytes:
     """The body of an upload, whole or not at all.
 

@@ -17,9 +17,10 @@ from sync_agent.province.app import create_app
 from sync_agent.province.doors import DeskKey
 from sync_agent.province.province import Province
 
-REQUESTS_AT_ONCE = 200
+REQUESTS_AT_ONCE = 4_000
+"""Connections; one beyond is told to come back later."""
 GRACE_SECONDS = 5
-BACKLOG = 256
+BACKLOG = 2_048
 
 
 @dataclass(frozen=True, slots=True)

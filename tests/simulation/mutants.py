@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from typing import Any
 from unittest import mock
 
-from ledger import install, journal
+from ledger import journal
 from ledger.act import Act
 from ledger.clock import Moment
 from ledger.element import Element, read_usage
@@ -128,15 +128,15 @@ def _replaced() -> Iterator[None]:
 
 @mutant("usage segments are known by their number alone")
 def _numbers() -> Iterator[None]:
-    segments = install._segments
+    with mock.patch.object(Known, "segments", return_value=set()):
+        take = Known.take_segment
 
-    def by_number(updater: Any, folder: Any, of: Any, kecamatan: str) -> list[bytes]:
-        next_one = of.known().next_segment(kecamatan)
-        found = segments(updater, folder, of, kecamatan)
-        return [data for data in found if read_usage(data)[0].number >= next_one]
+        def by_number(self: Known, data: bytes) -> int:
+            file, _ = read_usage(data)
+            return take(self, data) if file.number >= self.next_segment(file.kecamatan) else 0
 
-    with mock.patch.object(install, "_segments", by_number):
-        yield
+        with mock.patch.object(Known, "take_segment", by_number):
+            yield
 
 
 @mutant("a void is believed whoever made it")

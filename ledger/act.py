@@ -117,6 +117,23 @@ class Act:
         )
         return found.fetchone() is not None
 
+    def is_closed(self) -> bool:
+        """Whether the newest entry closes the day."""
+        row = self._db.execute("SELECT kind FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
+        return row is not None and row[0] == Kind.CLOSE
+
+    def day(self) -> tuple[int, list[Entry]]:
+        """The day's entries so far, those since the last close, and the first one's number.
+
+        Raises:
+            RecordError: one cannot be read.
+        """
+        (last,) = self._db.execute(
+            "SELECT coalesce(max(seq), 0) FROM entry WHERE kind = ?", (int(Kind.CLOSE),)
+        ).fetchone()
+        rows = self._db.execute("SELECT body FROM entry WHERE seq > ? ORDER BY seq", (last,))
+        return last + 1, [read_entry(body) for (body,) in rows]
+
     def raise_floor(self, name: str, floor: Floor) -> None:
         """Keep a newer signed time; an older one is ignored."""
         self._db.execute(

@@ -123,7 +123,40 @@ class Opened(Record, frozen=True):
     point: ShortText
 
 
-Content = Redemption | Void | Handover | Refusal | LookUp | Opened
+class Closed(Record, frozen=True):
+    """The day is over at this counter; what was given since the last close.
+
+    Attributes:
+        first: number of the day's first entry.
+        redemptions: those that stand.
+        paid: what families paid for them, rupiah.
+        units: number of a programme (1 byte) and units given by it (4 bytes, big-endian), in order.
+    """
+
+    first: U32
+    redemptions: U32
+    voids: U32
+    refusals: U32
+    paid: U53
+    units: Annotated[bytes, msgspec.Meta(max_length=640)]
+
+
+class Sealed(Record, frozen=True):
+    """A chain ends, or pauses, at this head: its disk is full, or it was lost and brought back.
+
+    Attributes:
+        reason: ``disk_full`` or ``restored``.
+        epoch: whose head it is: this epoch, or an earlier one that this one follows.
+        seq: the head's number.
+    """
+
+    reason: Annotated[str, msgspec.Meta(pattern=r"^(disk_full|restored)\Z")]
+    epoch: Annotated[int, msgspec.Meta(ge=1, le=0xFF)]
+    seq: U32
+    head: Hash
+
+
+Content = Redemption | Void | Handover | Refusal | LookUp | Opened | Closed | Sealed
 CONTENT: dict[Kind, type[Content]] = {
     Kind.REDEMPTION: Redemption,
     Kind.VOID: Void,
@@ -131,6 +164,8 @@ CONTENT: dict[Kind, type[Content]] = {
     Kind.REFUSAL: Refusal,
     Kind.LOOK_UP: LookUp,
     Kind.OPEN: Opened,
+    Kind.CLOSE: Closed,
+    Kind.SEAL: Sealed,
 }
 KIND_OF = {content: kind for kind, content in CONTENT.items()}
 

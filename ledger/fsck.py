@@ -13,6 +13,7 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
 from ledger.element import Element, RedemptionId, read_usage
 from ledger.entry import (
+    Closed,
     Entry,
     Handover,
     Kind,
@@ -23,6 +24,7 @@ from ledger.entry import (
     read_entry,
 )
 from ledger.errors import JournalError, RecordError
+from ledger.totals import total_up
 
 FAULTS_MAX = 50
 Row = tuple[object, ...]
@@ -92,6 +94,8 @@ class _Check:
         self.faults: list[str] = []
         self.leaves: list[bytes] = []
         self.redeemed: set[int] = set()
+        self.first = 1
+        self.day: list[Entry] = []
         self.elements: set[Row] = set()
         self.voids: set[Row] = set()
 
@@ -158,6 +162,12 @@ class _Check:
         if element is not None and isinstance(content, Redemption):
             self.redeemed.add(seq)
             self.elements.add(_row(element, basis=content.basis))
+        if isinstance(content, Closed):
+            if content != total_up(self.first, self.day):
+                self.faults.append(f"entry {seq} closes the day with other totals than it has")
+            self.first, self.day = seq + 1, []
+        else:
+            self.day.append(entry)
         if isinstance(content, Void | Handover) and content.seq not in self.redeemed:
             self.faults.append(f"entry {seq} speaks of entry {content.seq}, no redemption")
         if isinstance(content, Void):
@@ -233,9 +243,10 @@ def _fault_of_place(entry: Entry, named: Row, prev: bytes, leaf: bytes | None) -
 
 
 def _fault_of_head(entry: Entry, signature: bytes | None, key: PublicKey) -> str | None:
-    """Only a hand-over may go without: what follows it in the same act covers it."""
+    """Only what goes before in the same act may go without: a hand-over, the day's opening."""
     if signature is None:
-        return None if entry.kind is Kind.HANDOVER else "its act ends unsigned"
+        before = entry.kind in {Kind.HANDOVER, Kind.OPEN}
+        return None if before else "its act ends unsigned"
     try:
         check_head(entry.leaf, signature, key)
     except CardCodecError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.clock import Moment, day_begins, judge_time
-from ledger.entry import Content, Entry, Handover, Redemption, Void
+from ledger.entry import Closed, Content, Entry, Handover, Redemption, Void
 from ledger.journal import Act
+from ledger.totals import total_up
 from terminal.errors import WrongRequestError
 from terminal.redeem import Desk, append
 
@@ -70,6 +71,26 @@ def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry
         moment = judge_time(desk.clock.read(), floors, act.head.moment)
         entry, _ = append(desk, act, moment, content)
     return entry
+
+
+def close_day(desk: Desk) -> Closed | None:
+    """Close the day with its totals; what was given last was handed over by now.
+
+    Returns:
+        What the close says; None when nothing has happened since the last one.
+
+    Raises:
+        NotSavedError: the disk refused; the day is still open.
+        JournalDamagedError: the journal is damaged; service stops.
+    """
+    floors = desk.journal.floors()
+    with desk.journal.act() as act:
+        if act.is_closed() or act.head.seq == 0:
+            return None
+        closed = total_up(*act.day())
+        moment = judge_time(desk.clock.read(), floors, act.head.moment)
+        append(desk, act, moment, closed)
+    return closed
 
 
 def second_person(desk: Desk, initials: str) -> str:

@@ -23,6 +23,7 @@ from ledger.entry import Presented
 from ledger.errors import FolderError, JournalError, LedgerError, NotSavedError
 from ledger.locked_key import check_pin
 from terminal.counter import Counter, Found, Presentation, Redeemed, Request
+from terminal.day_commands import add_day_commands
 from terminal.decision import ChooseMember, Verdict
 from terminal.demo.prepare import is_used, prepare
 from terminal.errors import TerminalError, WrongRequestError
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 add_people_commands(app)
+add_day_commands(app)
 
 Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON line")]

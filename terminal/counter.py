@@ -11,7 +11,7 @@ from card_codec.refusal import Refused
 from ledger.clock import Clock, SystemClock, day_begins
 from ledger.custody import FileCustody, KeyCustody
 from ledger.day_room import DayRoom
-from ledger.entry import Kind, Presented, Refusal
+from ledger.entry import Closed, Kind, Presented, Refusal
 from ledger.errors import JournalError, RightsError
 from ledger.folder import TerminalFolder
 from ledger.install import Installed, forget_installed, now_here, take_in_box
@@ -20,7 +20,7 @@ from ledger.policy import DAY, Policy, Programme, Scope
 from ledger.rights import Rights
 from ledger.roll import terminal_name
 from terminal import decision
-from terminal.after import Voided, answer_handover, void
+from terminal.after import Voided, answer_handover, close_day, void
 from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.errors import WrongRequestError
 from terminal.look_up import PeopleDrawer, look_up
@@ -111,6 +111,7 @@ class Counter:
             officer=folder.config.officer,
             away_quota=0,
             handover_since=journal.head().seq if serving else 0,
+            point=folder.config.point,
         )
         self._open_rights()
 
@@ -178,6 +179,11 @@ class Counter:
         """Take back a redemption of today, with a second person; durable when it returns."""
         with self._lock:
             return void(self._desk, seq, reason=reason, second=second)
+
+    def close_day(self) -> Closed | None:
+        """Close the day with its totals; None when nothing happened since the last close."""
+        with self._lock:
+            return close_day(self._desk)
 
     def answer_handover(self, *, handed_over: bool, second: str = "") -> None:
         """Answer whether the goods of the last redemption before a restart went over."""

@@ -17,6 +17,7 @@ from ledger.custody import FileCustody, KeyCustody, OpenedCustody, open_day, unl
 from ledger.day_room import find_room
 from ledger.folder import open_folder
 from ledger.people import people_files
+from ledger.totals import units_given
 from terminal.contents_table import contents_table
 from terminal.opening import open_for_use, read_pin, read_typed, room_of
 
@@ -44,12 +45,36 @@ def open_day_command(config: Config, pin_file: PinFile, as_json: Json = False) -
 
 
 def close_day_command(config: Config, as_json: Json = False) -> None:
-    """Wipe the day's key; people files stay sealed until the day is opened again."""
+    """Record the day's totals and wipe its key; people files stay sealed until the next day."""
     folder = open_folder(config)
+    totals = _close(config) if folder.journal.exists() else None
     room = find_room(folder.root, os.environ)
     was_open = room is not None and room.wipe()
-    report = {"open": False, "was_open": was_open}
+    report = {"open": False, "was_open": was_open, "totals": totals}
+    if totals is not None and not as_json:
+        for name, value in totals.items():
+            typer.echo(f"{name}: {value}")
     typer.echo(json.dumps(report) if as_json else "closed" if was_open else "was not open")
+
+
+def _close(config: Path) -> dict[str, object] | None:
+    """The totals that were recorded; None when nothing happened since the last close."""
+    counter = open_for_use(config)
+    try:
+        closed = counter.close_day()
+        names = {programme.number: programme.id for programme in counter.programmes()}
+    finally:
+        counter.close()
+    if closed is None:
+        return None
+    units = {names.get(n, str(n)): given for n, given in units_given(closed).items()}
+    return {
+        "redemptions": closed.redemptions,
+        "voids": closed.voids,
+        "refusals": closed.refusals,
+        "paid": closed.paid,
+        "units": units,
+    }
 
 
 def look_up_command(config: Config, as_json: Json = False) -> None:

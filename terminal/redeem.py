@@ -17,7 +17,7 @@ from card_codec.refusal import Refused
 from card_codec.trust import TrustList
 from ledger.clock import Clock, Moment, judge_time
 from ledger.element import Right
-from ledger.entry import Content, Entry, Handover, Presented, Redemption, Refusal, Void
+from ledger.entry import Content, Entry, Handover, Opened, Presented, Redemption, Refusal, Void
 from ledger.journal import Act, Journal
 from ledger.people import NOBODY, People
 from ledger.receipt import write_receipt
@@ -69,6 +69,7 @@ class Desk:
             whether their goods were handed over.
         heard: the last text, by which trust list it was verified, and what it said.
         people: names of the families served here; nobody while the day is closed.
+        point: name of the service point.
     """
 
     journal: Journal
@@ -81,6 +82,7 @@ class Desk:
     handover_since: int = 0
     heard: tuple[str, TrustList, VerifiedCredential | Refused] | None = None
     people: People = NOBODY
+    point: str = "-"
 
 
 Heard = VerifiedCredential | Found | Refused
@@ -273,10 +275,15 @@ def _record(turn: Turn, content: Content) -> tuple[Entry, bytes]:
 
 
 def append(desk: Desk, act: Act, moment: Moment, content: Content) -> tuple[Entry, bytes]:
-    """Append an entry. The redemption before it is over now: its goods were handed over."""
+    """Append an entry. The redemption before it is over now: its goods were handed over.
+
+    The first act after the close opens the day.
+    """
     given = act.awaiting_handover(desk.handover_since)
     spoken_of = isinstance(content, Void | Handover) and content.seq == given
-    before = () if given is None or spoken_of else (Handover(given),)
+    before: tuple[Content, ...] = () if given is None or spoken_of else (Handover(given),)
+    if act.is_closed():
+        before += (Opened(desk.point),)
     return act.append(
         *before,
         content,

@@ -16,9 +16,8 @@ from multiprocessing import get_context
 from typing import Any
 from unittest import mock
 
-from ledger import brought_kecamatan, install, journal
+from ledger import journal
 from ledger.act import Act
-from ledger.brought import Brought
 from ledger.clock import Moment
 from ledger.element import Element, read_usage
 from ledger.entry import Entry
@@ -130,15 +129,15 @@ def _replaced() -> Iterator[None]:
 
 @mutant("usage segments are known by their number alone")
 def _numbers() -> Iterator[None]:
-    usage = brought_kecamatan.new_usage
+    with mock.patch.object(Known, "segments", return_value=set()):
+        take = Known.take_segment
 
-    def by_number(brought: Brought, kecamatan: str, known: Known) -> list[bytes]:
-        next_one = known.next_segment(kecamatan)
-        found = usage(brought, kecamatan, known)
-        return [data for data in found if read_usage(data)[0].number >= next_one]
+        def by_number(self: Known, data: bytes) -> int:
+            file, _ = read_usage(data)
+            return take(self, data) if file.number >= self.next_segment(file.kecamatan) else 0
 
-    with mock.patch.object(install, "new_usage", by_number):
-        yield
+        with mock.patch.object(Known, "take_segment", by_number):
+            yield
 
 
 @mutant("a void is believed whoever made it")

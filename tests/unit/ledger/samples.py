@@ -7,6 +7,7 @@ from ledger.clock import Moment
 from ledger.element import Element, RedemptionId, Right
 from ledger.entry import (
     Basis,
+    Closed,
     Content,
     Entry,
     Handover,
@@ -15,6 +16,7 @@ from ledger.entry import (
     Presented,
     Redemption,
     Refusal,
+    Sealed,
     Void,
     make_entry,
 )
@@ -50,6 +52,8 @@ CONTENTS: tuple[Content, ...] = (
     Refusal("malformed", None, 0, 0, 1, Presented.TEXT),
     LookUp(HOUSEHOLD, 3, ""),
     LookUp(None, 0, "look_up_unknown"),
+    Closed(1, 12, 1, 3, 180_000, bytes.fromhex("010000000c0300000002")),
+    Sealed("disk_full", 1, 41, bytes(range(32))),
     Opened("Balai Desa"),
 )
 

@@ -73,8 +73,9 @@ class Rights:
             raise RightsError("no ledger is installed yet; sync once or bring a USB stick")
         self.inode = os.stat(path).st_ino  # before it is opened: a newer one is then noticed
         self._bases: dict[int, _Base] = {}
+        # Never changed in place, only replaced whole: SQLite need not lock it at every look-up.
         self._db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None,
+            f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None,
             check_same_thread=False,
         )  # fmt: skip
         try:

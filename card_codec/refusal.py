@@ -16,6 +16,7 @@ class Facts:
         redemption: receipt number, ``T001-0017``.
         day: a date the sentence names (opens, closed, expired), unix seconds.
         count: a number the sentence names (left, days, quota).
+        programme: id of another programme that the sentence names.
     """
 
     at: int | None = None
@@ -24,6 +25,7 @@ class Facts:
     redemption: str | None = None
     day: int | None = None
     count: int | None = None
+    programme: str | None = None
 
 
 NO_FACTS = Facts()

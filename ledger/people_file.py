@@ -9,7 +9,6 @@ programme asks for it. Format: docs/spec/people.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -17,6 +16,7 @@ import msgspec
 
 from ledger.errors import RecordError
 from ledger.look_up import TAG_BYTES
+from ledger.policy import MemberRole
 from ledger.record import U8, U32, Desa, HouseholdId, Record, ShortText, compress, inflate, pack
 from ledger.record import unpack as unpack_record
 from ledger.sealing import SEALED_SIZE_MAX, seal
@@ -27,14 +27,8 @@ MemberNumber = Annotated[int, msgspec.Meta(ge=1, le=255)]
 Born = Annotated[int, msgspec.Meta(ge=1850, le=2250)]
 
 
-class Role(StrEnum):
-    """What a member is in the family."""
-
-    HEAD = "head"
-    SPOUSE = "spouse"
-    CHILD = "child"
-    PARENT = "parent"
-    OTHER = "other"
+Role = MemberRole
+"""What a member is in the family; the policy names roles too."""
 
 
 class Person(Record, frozen=True):

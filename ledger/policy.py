@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from card_codec.reason import Reason
 from ledger.record import (
     U8,
     U16,
@@ -30,6 +31,20 @@ Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 POLICY_SIZE_MAX = 2 * 1024 * 1024
 DAY = 86_400
+EXCEPTABLE = frozenset(
+    {
+        Reason.AWAY_PART_USED,
+        Reason.AWAY_PROGRAMME_USED,
+        Reason.AWAY_QUOTA_USED,
+        Reason.CARD_HISTORY_INCOMPLETE,
+        Reason.LEDGER_STALE,
+        Reason.LEDGER_TOO_OLD,
+        Reason.NOT_SERVED_AWAY,
+        Reason.RIGHT_NOT_HERE,
+        Reason.USE_CHIP,
+    }
+)
+"""Refusals that are nobody's fault at the counter: two officers may give in spite of them."""
 
 
 class Scope(StrEnum):
@@ -49,6 +64,34 @@ class Limit(StrEnum):
     STATUS = "status"
 
 
+class CounterFlag(StrEnum):
+    """What a counter asks for or shows when it serves a programme."""
+
+    ASKS_ITEMS = "asks_items"
+    ASKS_KTP = "asks_ktp"
+    ASKS_MEMBER = "asks_member"
+    ASKS_PAYMENT = "asks_payment"
+    COUNTS_STOCK = "counts_stock"
+    EMERGENCY = "emergency"
+
+
+class MemberRole(StrEnum):
+    """What a member is in the family."""
+
+    HEAD = "head"
+    SPOUSE = "spouse"
+    CHILD = "child"
+    PARENT = "parent"
+    OTHER = "other"
+
+
+class Split(StrEnum):
+    """From when a family that left another household has rights of its own."""
+
+    NEXT_DECREE = "next_decree"
+    NEXT_WINDOW = "next_window"
+
+
 class Words(Record, frozen=True):
     """One text in the two languages of the screens."""
 
@@ -57,12 +100,47 @@ class Words(Record, frozen=True):
 
 
 class Window(Record, frozen=True):
-    """A named time in which a right may be taken: from ``opens`` until after ``closes``."""
+    """A named time in which a right may be taken: from ``opens`` until after ``closes``.
+
+    Attributes:
+        carries_into: number of a later window, while which is open what is left of this one may
+            still be taken; 0 for none.
+        rest_until: last second in which the rest may be fetched by who was given a part in time;
+            0 for none.
+    """
 
     number: U8
     name: ShortText
     opens: Seconds
     closes: Seconds
+    carries_into: U8 = 0
+    rest_until: Seconds = 0
+
+
+class MemberRule(Record, frozen=True):
+    """Which persons of a household may have a right by a programme.
+
+    Attributes:
+        age_min: completed years on the day the first window opens, by the year of birth.
+        age_max: the same, 255 for no limit.
+        roles: any of them; empty for every role.
+    """
+
+    age_min: U8
+    age_max: U8
+    roles: tuple[MemberRole, ...]
+
+
+class AwayCap(Record, frozen=True):
+    """How much of one programme a terminal may give away from home, within its own quota.
+
+    Attributes:
+        households: so many; None for no other bound than the terminal's quota.
+        quantity: units of one right; None for all that is left of it.
+    """
+
+    households: U16 | None = None
+    quantity: U24 | None = None
 
 
 class Programme(Record, frozen=True):
@@ -74,6 +152,11 @@ class Programme(Record, frozen=True):
         contents: what a unit holds, in words for the screen and the slip.
         price: co-payment of the family for one unit, rupiah.
         worth: what one unit is worth, rupiah; exposure is computed from it.
+        flags: what the counter asks for, in the order of their names.
+        days_between: days (WIB) from one hand-over to the next of the same household or person.
+        until_stock_ends: the right lasts while there is stock; an empty store owes nothing.
+        members: which persons may have it; None for a programme of households or for any person.
+        away: how much of it may be given away from home.
     """
 
     number: U8
@@ -87,17 +170,36 @@ class Programme(Record, frozen=True):
     worth: U53
     on_card: bool
     windows: tuple[Window, ...]
+    flags: tuple[CounterFlag, ...] = ()
+    days_between: U16 = 0
+    until_stock_ends: bool = False
+    members: MemberRule | None = None
+    away: AwayCap = AwayCap()
 
     def window(self, number: int) -> Window | None:
         """The window of that number, if the policy names it."""
         return next((w for w in self.windows if w.number == number), None)
 
+    def carried(self, window: Window) -> Window | None:
+        """The window in which what is left of this one may still be taken, if any."""
+        return self.window(window.carries_into) if window.carries_into else None
+
+    def ends(self, window: Window) -> int:
+        """The last second in which anything of a window may be taken by anybody."""
+        carried = self.carried(window)
+        return max(window.closes, window.rest_until, carried.closes if carried else 0)
+
 
 class ClassQuantity(Record, frozen=True):
-    """What one class of household has by one programme, in each window."""
+    """What one class of household has by one programme, in each window.
+
+    Attributes:
+        price: what it pays for one unit, rupiah; None for the programme's price.
+    """
 
     programme: U8
     quantity: U24
+    price: U53 | None = None
 
 
 class HouseholdClass(Record, frozen=True):
@@ -109,6 +211,10 @@ class HouseholdClass(Record, frozen=True):
     def quantity(self, programme: int) -> int:
         """Units of that programme this class has in a window; 0 when none."""
         return next((q.quantity for q in self.quantities if q.programme == programme), 0)
+
+    def price(self, programme: int) -> int | None:
+        """What this class pays for one unit; None for the programme's price."""
+        return next((q.price for q in self.quantities if q.programme == programme), None)
 
 
 class Place(Record, frozen=True):
@@ -156,6 +262,23 @@ class ChangeBounds(Record, frozen=True):
     at_least: U16 = 5
 
 
+class OneOf(Record, frozen=True):
+    """Programmes of which a household, or a person, may take one alone.
+
+    Attributes:
+        programmes: their numbers, rising; taking of one shuts the others whose windows overlap.
+    """
+
+    programmes: Annotated[tuple[U8, ...], msgspec.Meta(min_length=2)]
+
+
+class ExceptionQuota(Record, frozen=True):
+    """How often two officers of a terminal may give in spite of a refusal, in one day (WIB)."""
+
+    reason: Reason
+    per_day: U16
+
+
 class LookUpRules(Record, frozen=True):
     """How a number typed from a KTP or KK is looked up, and how often.
 
@@ -184,6 +307,11 @@ class Policy(Record, frozen=True):
         complaints: telephone for complaints.
         changes: how much a kecamatan may change of it.
         look_up: how families are found without a card.
+        one_of: programmes that shut each other.
+        exceptions: what two officers may do, by the reason of the refusal.
+        proxy_households: households one person may fetch for in a day, the own one not counted.
+        split: from when a family that left another household has rights of its own.
+        settle_days: days after its last chance when a window is settled and its usage purged.
     """
 
     form: Literal["khb-policy-2"]
@@ -199,6 +327,11 @@ class Policy(Record, frozen=True):
     complaints: ShortText
     changes: ChangeBounds = ChangeBounds()
     look_up: LookUpRules = LookUpRules()
+    one_of: tuple[OneOf, ...] = ()
+    exceptions: tuple[ExceptionQuota, ...] = ()
+    proxy_households: U8 = 0
+    split: Split = Split.NEXT_DECREE
+    settle_days: U16 = 14
 
     def programme(self, name: str) -> Programme | None:
         """The programme of that id."""
@@ -211,6 +344,16 @@ class Policy(Record, frozen=True):
     def class_numbered(self, number: int) -> HouseholdClass | None:
         """The class of that number."""
         return next((c for c in self.classes if c.number == number), None)
+
+    def shut_by(self, programme: Programme) -> tuple[Programme, ...]:
+        """Programmes of which nothing may have been taken for this one to be given."""
+        return tuple(
+            other
+            for group in self.one_of
+            if programme.number in group.programmes
+            for other in self.programmes
+            if other.number in group.programmes and other.number != programme.number
+        )
 
     def place(self, desa: str) -> Place | None:
         """The place of that desa code."""

@@ -16,19 +16,16 @@ from ledger.folder import TerminalFolder
 from ledger.people import INDEX
 from ledger.policy import DAY, Policy
 
-SETTLED_DAYS = 14
-"""A window is settled this many days after its close (the province freezes it then)."""
-
 
 def is_settled(policy: Policy, early: int) -> bool:
-    """Whether every window of the policy has been closed for so long that nothing is open in it.
+    """Whether every window of the policy has been over for so long that nothing is open in it.
 
     Args:
         policy: the installed one.
         early: the latest time that is certainly past, Unix seconds.
     """
-    closes = [w.closes for programme in policy.programmes for w in programme.windows]
-    return bool(closes) and max(closes) + SETTLED_DAYS * DAY < early
+    ends = [programme.ends(w) for programme in policy.programmes for w in programme.windows]
+    return bool(ends) and max(ends) + policy.settle_days * DAY < early
 
 
 def purge_people(folder: TerminalFolder, *, keep: Collection[str] = ()) -> list[str]:

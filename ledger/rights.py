@@ -147,6 +147,11 @@ class Rights:
         listed = self.policy.class_numbered(household.row.class_number)
         return (listed.quantity(right.programme) or None) if listed else None
 
+    def price(self, household: Household, programme: Programme) -> int | None:
+        """What this household pays for one unit, rupiah; None for the programme's price."""
+        listed = self.policy.class_numbered(household.row.class_number)
+        return listed.price(programme.number) if listed else None
+
     def members(self, household: Household, programme: Programme) -> tuple[int, ...]:
         """Numbers of the persons who have a right by this programme."""
         number = programme.number

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from card_codec.credential import HOUSEHOLD_BYTES, ISSUE_MAX
 from card_codec.keys import PublicKey
 from card_codec.trust import KeyUse, TrustedKey, TrustList, decode_trust_list, encode_trust_list
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import Place, Policy, Scope, read_policy, write_policy
 from ledger.record import pack
 from ledger.rights_file import (
-    HouseholdRow,
     RightsBase,
     make_base,
     read_base,
@@ -31,14 +29,14 @@ from provisioning.errors import ProvisioningError
 from provisioning.look_up_tags import look_up_master, look_up_salt
 from provisioning.office import Office
 from provisioning.people_files import sealed_people
-from provisioning.policy_table import PolicyTable, make_policy, read_policy_table
+from provisioning.policy_rows import PolicyTable
+from provisioning.policy_table import make_policy, read_policy_table
 from provisioning.progress import show_progress
 from provisioning.roster import Roster
+from provisioning.roster_check import check_persons, check_row
 
 FULL_TRUST_PATH = "trust.khb"
 """Not part of the ledger: the list that `betang-provision trust` writes, numbered likewise."""
-MEMBER_RIGHTS_MAX = 255
-QUANTITY_MAX = 0xFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,7 @@ def make_decree(office: Office, folded: Mapping[str, int]) -> Decree:
         terminals = read_terminals(roster)
         salt = look_up_salt(look_up_master(office), table.period)
         policy = _policy(roster, table, terminals, salt=salt)
+        check_persons(roster, policy)
         roll = _roll(roster, terminals)
         files = {
             POLICY_PATH: write_policy(policy),
@@ -197,32 +196,13 @@ def _base(roster: Roster, policy: Policy, kecamatan: str, *, period: str) -> Rig
     classes = {c.number for c in policy.classes}
     rows = list(roster.rows(kecamatan, persons))
     for row in rows:
-        _check_row(row, classes)
+        check_row(row, classes)
     return make_base(kecamatan, period=period, number=0, rows=rows)
 
 
 def _numbered(roster: Roster, path: str, draft: RightsBase, folded: int) -> bytes:
     draft = msgspec.structs.replace(draft, changes=folded)
     return write_base(msgspec.structs.replace(draft, number=roster.number(path, state_root(draft))))
-
-
-def _check_row(row: HouseholdRow, classes: set[int]) -> None:
-    if row.class_number not in classes:
-        raise ProvisioningError(
-            f"household {row.household.hex()} is of class {row.class_number}, which the policy "
-            "table does not list; add the class or correct the roster"
-        )
-    fits = (
-        len(row.household) == HOUSEHOLD_BYTES
-        and 1 <= row.issue <= ISSUE_MAX
-        and len(row.members) <= MEMBER_RIGHTS_MAX
-        and all(1 <= m.member <= 255 and 1 <= m.quantity <= QUANTITY_MAX for m in row.members)
-    )
-    if not fits:
-        raise ProvisioningError(
-            f"household {row.household.hex()} has an id, an issue number or rights of persons out "
-            "of their bounds (docs/spec/rights-ledger.md); correct the roster"
-        )
 
 
 def _read_back(files: dict[str, bytes]) -> None:

@@ -16,10 +16,11 @@ from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from card_codec.trust import TrustList
 from ledger.clock import Clock, Moment, judge_time
-from ledger.element import Right
+from ledger.element import Element, Right
 from ledger.entry import Content, Entry, Handover, Opened, Presented, Redemption, Refusal, Void
 from ledger.journal import Act, Journal
 from ledger.people import NOBODY, People
+from ledger.policy import Programme
 from ledger.receipt import write_receipt
 from ledger.rights import Household, Rights
 from ledger.union import Known
@@ -208,6 +209,9 @@ def _here(turn: Turn, shown: Shown, rights: Rights) -> Here:
         training=desk.training,
         presented=turn.presentation.presented,
         names=desk.people.names(shown.household),
+        away_given=lambda: away_given(rights, act.known, moment, programme=programme),
+        shut_by=rights.policy.shut_by(programme),
+        price=rights.price(household, programme) if household else None,
     )
 
 
@@ -220,13 +224,22 @@ def _is_blocked(rights: Rights, household: Household | None, shown: Shown) -> bo
 
 def away_served(rights: Rights, known: Known, moment: Moment) -> frozenset[bytes]:
     """Households served away from home in windows that are not over yet."""
-    served = set()
+    return frozenset(element.right.household for element in away_given(rights, known, moment))
+
+
+def away_given(
+    rights: Rights, known: Known, moment: Moment, *, programme: Programme | None = None
+) -> list[Element]:
+    """What was given away from home in windows that are not over, of one programme or of all."""
+    found = []
     for element in known.away_elements():
-        programme = rights.policy.programme_numbered(element.right.programme)
-        window = programme.window(element.right.window) if programme else None
-        if window is not None and moment.early <= window.closes:
-            served.add(element.right.household)
-    return frozenset(served)
+        given = rights.policy.programme_numbered(element.right.programme)
+        window = given.window(element.right.window) if given else None
+        if given is None or window is None or (programme and programme.number != given.number):
+            continue
+        if moment.early <= given.ends(window):
+            found.append(element)
+    return found
 
 
 def _redemption(approved: Approved, presentation: Presentation) -> Redemption:

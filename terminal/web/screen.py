@@ -125,7 +125,8 @@ def refused(
     word, under = _split(words.say(entry.status_key))
     # Where the facts stand in large letters, the sentence need not repeat them.
     lines = _taken(facts, words=words, now=state.at) if facts.at is not None else ()
-    told = words.known(entry.sentence_key, **({} if lines else values))
+    shown = {"programme": values["programme"]} if lines else values
+    told = words.known(entry.sentence_key, **shown)
     sentence, code = _cut_code(told)
     tag = _TAGS.get(refusal.reason)
     return Screen(
@@ -280,11 +281,13 @@ def _facts(
     count = facts.count
     if count is None and refusal.reason in _OF_TIME:
         count = state.age_days
+    other = policy.programme(facts.programme) if policy and facts.programme else None
     return {
         "d": None if day is None else words.weekday(day) if facts.day is None else words.date(day),
         "t": None if facts.at is None else words.clock(facts.at),
         "n": count,
         "place": facts.point,
+        "programme": in_language(other.name, words) if other else None,
         "no": policy.decree.removeprefix("SK ") if policy else None,
         "tel": policy.complaints if policy else None,
     }

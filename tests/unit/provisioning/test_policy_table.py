@@ -72,7 +72,7 @@ def test_window_is_open_from_the_first_minute_to_the_last_second_in_wib(path: Pa
         ("pangan = 2", "kapal = 2", r"class 2, key quantities: 'kapal' is not a programme of hou"),
         ("pangan = 2", "klinik = 2", r"class 2, key quantities: 'klinik' is not a programme of h"),
         ("pangan = 2", "pangan = 0", r"class 2, quantities, every value: expected `int` >= 1"),
-        ("days = 14", "days = 7", r"freshness, key days: the steps do not rise"),
+        ("\ndays = 14", "\ndays = 7", r"freshness, key days: the steps do not rise"),
         (
             "away_percent = 50",
             "away_percent = 101",
@@ -80,7 +80,7 @@ def test_window_is_open_from_the_first_minute_to_the_last_second_in_wib(path: Pa
         ),
         ("away_percent = 0", "away_percent = 60", r"freshness, key away_percent: an older step"),
         ('audience = "KHB26"', 'audience = "khb 26"', r"audience: expected `str` matching"),
-        ('form = "khb-policy-table-1"', 'form = "x"', r"form: invalid enum value 'x'"),
+        ('form = "khb-policy-table-2"', 'form = "x"', r"form: invalid enum value 'x'"),
     ],
 )
 def test_fault_names_row_key_and_remedy(path: Path, old: str, new: str, words: str) -> None:

@@ -254,7 +254,19 @@ def test_kecamatan_without_households_is_named(office: Path, province: Province)
         ("UPDATE household SET issue = 0", "out of their bounds"),
         ("UPDATE person_right SET member = 256 WHERE programme = 'klinik'", "out of their bounds"),
         ("UPDATE person_right SET quantity = 0", "out of their bounds"),
-        ("UPDATE person_right SET quantity = 16777216", "out of their bounds"),
+        (
+            "UPDATE person_right SET quantity = 16777216 WHERE programme = 'klinik'",
+            "out of their bounds",
+        ),
+        ("UPDATE person_right SET quantity = 2", "more than one of 'seragam', which is given once"),
+        (
+            "UPDATE member SET role = 'head' WHERE (household, number) IN"
+            " (SELECT household, member FROM person_right WHERE programme = 'seragam')",
+            r"\(head, born 20\d\d\) a right by 'seragam', which the policy gives only to a child",
+        ),
+        ("UPDATE member SET born = 1980", "only to a child and to who is 5 to 18 in 2026"),
+        ("UPDATE member SET born = NULL", "born unknown"),
+        ("DELETE FROM member WHERE role = 'child'", "not listed, born unknown"),
         ("UPDATE person_right SET programme = 'kapal' WHERE programme = 'klinik'", "'kapal'"),
         ("UPDATE person_right SET programme = 'pangan' WHERE programme = 'klinik'", "'pangan'"),
     ],

@@ -1,111 +1,22 @@
 """The rules of the counter, each broken alone, and each two of them broken at once."""
 
 import ast
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from card_codec.credential import CardKind, Credential
+from card_codec.credential import CardKind
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
-from card_codec.status import StatusList
-from ledger.clock import Moment
-from ledger.element import Element, RedemptionId, Right
 from ledger.entry import Basis, Presented
-from ledger.policy import DAY, FreshnessStep, Limit, Programme, Scope, Window, Words
-from ledger.rights import Household
-from ledger.rights_file import FLAG_CHIP, FLAG_DECEASED, FLAG_MOVED, HouseholdRow
-from ledger.union import Taken
-from terminal import decision
-from terminal.decision import Approved, ChooseMember, Here, Request, Verdict, decide
-
-NOW = 1_790_000_000
-OPENS, CLOSES = NOW - 30 * DAY, NOW + 60 * DAY
-HOUSEHOLD = b"keluarga"
-ME, OTHER = 1, 2
-SERVED = [bytes([n]) * 8 for n in range(1, 9)]
-POINTS = {1: "Balai Satu", 2: "Balai Dua"}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One card shown at one counter; everything is in order until a test changes it."""
-
-    kind: CardKind = CardKind.CARD
-    audience: str = "KHB26"
-    issued: int = NOW - 10 * DAY
-    expires: int = NOW + 900 * DAY
-    issue: int = 1
-    blocked: bool = False
-    row_issue: int = 1
-    flags: int = 0
-    listed: bool = True
-    windows: tuple[Window, ...] = (Window(1, "Tahap 1", OPENS, CLOSES),)
-    scope: Scope = Scope.HOUSEHOLD
-    limit: Limit = Limit.QUANTITY
-    price: int = 0
-    members: tuple[int, ...] = ()
-    member: int | None = None
-    owed: int | None = 3
-    taken: int | dict[int, int] = 0
-    asked: int | None = None
-    presented: Presented = Presented.TEXT
-    home: int | None = ME
-    quota: int = 5
-    served: int = 0
-    served_itself: bool = False
-    away_percent: int | None = 100
-    early: int = NOW
-    late: int = NOW
-    training: bool = False
-
-
-def judged(case: Case) -> Verdict:
-    """The verdict over a case."""
-    credential = Credential(
-        household=HOUSEHOLD, issue=case.issue, kind=case.kind, issuer="ID-KT",
-        audience=case.audience, issued_at=case.issued, expires_at=case.expires, name="Ibu Uji",
-    )  # fmt: skip
-    programme = Programme(
-        number=1, id="pangan", name=Words("Pangan", "Food"), scope=case.scope, limit=case.limit,
-        unit=Words("paket", "parcel"), contents="", price=case.price, worth=1, on_card=False,
-        windows=case.windows,
-    )  # fmt: skip
-    return decide(credential, Request(programme, case.member, case.asked), here(case))
-
-
-def here(case: Case) -> Here:
-    """What the counter knows in a case."""
-    row = HouseholdRow(HOUSEHOLD, "6299012001", case.row_issue, 1, case.flags)
-    household = Household(row, "Desa Satu", "629901", 0, 1, NOW, StatusList(b"\x00"))
-    step = None if case.away_percent is None else FreshnessStep(7, case.away_percent)
-
-    def taken_of(right: Right) -> Taken:
-        total = case.taken.get(right.window, 0) if isinstance(case.taken, dict) else case.taken
-        element = Element(RedemptionId(OTHER, 1, 17), b"\x00" * 8, right, total, NOW // 60 - 5)
-        return Taken(total, element if total else None)
-
-    return Here(
-        household=household if case.listed else None,
-        blocked=case.blocked,
-        members=case.members,
-        quantity_of=lambda right: None if case.members and not right.member else case.owed,
-        taken_of=taken_of,
-        home=case.home,
-        me=ME,
-        away_quota=case.quota,
-        away_served=lambda: frozenset(SERVED[: case.served] + [HOUSEHOLD] * case.served_itself),
-        freshness=step,
-        moment=Moment(case.early, case.early, case.late, 0, 0, 0, b"bootboot"),
-        point_of=POINTS.get,
-        audience="KHB26",
-        training=case.training,
-        presented=case.presented,
-    )
-
+from ledger.policy import DAY, AwayCap, Limit, Scope, Window
+from ledger.rights_file import FLAG_CHIP, FLAG_DECEASED, FLAG_MOVED
+from terminal import decision, grant, place
+from terminal.decision import Approved, ChooseMember
+from tests.unit.terminal.cases import CLOSES, NOW, OPENS, OTHER, Case, judged
 
 # In the order in which they must be found: what to change, and the refusal it leads to.
 RULES: list[tuple[Reason, dict[str, Any]]] = [
@@ -124,9 +35,13 @@ RULES: list[tuple[Reason, dict[str, Any]]] = [
     (Reason.WINDOW_CLOSED, {"windows": (Window(1, "w", OPENS, NOW - 1),)}),
     (Reason.ALREADY_REDEEMED, {"taken": 3}),
     (Reason.MORE_THAN_LEFT, {"asked": 4}),
+    (Reason.ONE_OF_TAKEN, {"other_taken": 1}),
+    (Reason.TOO_SOON, {"taken": 1, "days_between": 7}),
     (Reason.USE_CHIP, {"flags": FLAG_CHIP}),
     (Reason.NOT_SERVED_AWAY, {"home": OTHER, "quota": 0}),
     (Reason.AWAY_QUOTA_USED, {"home": OTHER, "served": 5}),
+    (Reason.AWAY_PROGRAMME_USED, {"home": OTHER, "cap": AwayCap(1, 1), "programme_served": 1}),
+    (Reason.AWAY_PART_USED, {"home": OTHER, "cap": AwayCap(1, 1), "given_away": 1}),
     (Reason.LEDGER_TOO_OLD, {"away_percent": None}),
     (Reason.LEDGER_STALE, {"home": OTHER, "away_percent": 0}),
 ]
@@ -178,9 +93,13 @@ def test_all_that_can_be_broken_at_once_is_refused_by_its_kind() -> None:
 
 
 def test_every_reason_named_in_the_rules_is_proved_here() -> None:
-    tree = ast.parse(Path(decision.__file__).read_text(encoding="utf-8"))
+    trees = [
+        ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
+        for module in (decision, grant, place)
+    ]
     named = {
         Reason[node.attr]
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)

@@ -1,0 +1,77 @@
+"""Rules of the place: at home, or away within every quota; and how old the ledger may be. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from card_codec.reason import Reason
+from card_codec.refusal import Facts, Refused
+from ledger.entry import Basis, Presented
+from ledger.rights import Household
+from ledger.rights_file import FLAG_CHIP
+from terminal.grant import Grant
+from terminal.verdict import Here, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What may be given here, and why here.
+
+    Attributes:
+        grant: cut to what may be given away from home.
+        away_left: households that may still be served away after this one; None at home.
+    """
+
+    grant: Grant
+    basis: Basis
+    away_left: int | None = None
+
+
+def find_place(
+    request: Request, grant: Grant, household: Household, here: Here
+) -> Placed | Refused:
+    """Home, or away within the quotas; then the age of the ledger over either."""
+    if here.presented is not Presented.CHIP and household.row.flags & FLAG_CHIP:
+        return Refused(Reason.USE_CHIP)
+    if here.home == here.me:
+        if here.freshness is None:
+            return Refused(Reason.LEDGER_TOO_OLD)
+        return Placed(grant, Basis.HOME)
+    point = here.point_of(here.home) if here.home else None
+    return _away(request, grant, here, point=point)
+
+
+def _away(request: Request, grant: Grant, here: Here, *, point: str | None) -> Placed | Refused:
+    if here.away_quota == 0:
+        return Refused(Reason.NOT_SERVED_AWAY, Facts(point=point))
+    left = here.away_quota - len(here.away_served() | {grant.right.household})
+    if left < 0:
+        return Refused(Reason.AWAY_QUOTA_USED, Facts(point=point, count=here.away_quota))
+    cut = _within_caps(request, grant, here, point=point)
+    if isinstance(cut, Refused):
+        return cut
+    if here.freshness is None:
+        return Refused(Reason.LEDGER_TOO_OLD)
+    unused = here.away_quota - here.away_quota * here.freshness.away_percent // 100
+    if left < unused:
+        return Refused(Reason.LEDGER_STALE, Facts(point=point))
+    return Placed(cut, Basis.AWAY, left)
+
+
+def _within_caps(
+    request: Request, grant: Grant, here: Here, *, point: str | None
+) -> Grant | Refused:
+    """How much of this programme may still be given away, to how many and to this family."""
+    cap = request.programme.away
+    if cap.households is None and cap.quantity is None:
+        return grant
+    given = here.away_given()
+    served = {element.right.household for element in given} | {grant.right.household}
+    if cap.households is not None and len(served) > cap.households:
+        return Refused(Reason.AWAY_PROGRAMME_USED, Facts(point=point, count=cap.households))
+    if cap.quantity is None:
+        return grant
+    still = max(0, cap.quantity - sum(e.quantity for e in given if e.right == grant.right))
+    if still == 0 or (request.quantity is not None and request.quantity > still):
+        return Refused(Reason.AWAY_PART_USED, Facts(point=point, count=still))
+    return replace(grant, quantity=min(grant.quantity, still))

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from card_codec.refusal import Refused
 from ledger.entry import Presented
 from ledger.policy import Limit, Programme
-from terminal.counter import Approved, ChooseMember, Presentation, Redeemed, Request
+from terminal.counter import Approved, ChooseMember, Found, Presentation, Redeemed, Request
 from terminal.decision import Verdict
 
 SAME_CARD_SECONDS = 3.0
@@ -26,7 +27,7 @@ DONE_SECONDS = 2.0
 """How long the page shows what was recorded; a scan meanwhile is the same card, still there."""
 _ACTS_KEPT = 64
 
-Outcome = Verdict | Redeemed
+Outcome = Verdict | Redeemed | Found
 
 
 class Judge(Protocol):
@@ -40,8 +41,12 @@ class Judge(Protocol):
         """Judge without giving."""
         ...
 
-    def redeem(self, presentation: Presentation, request: Request) -> Outcome:
+    def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         """Give or refuse; durable when it returns."""
+        ...
+
+    def look_up(self, typed: str) -> Found | Refused:
+        """Find a family by a number of its KTP or KK."""
         ...
 
 
@@ -86,7 +91,7 @@ class Acts:
             request: what for.
             meant: a person shows it once more on purpose: an act of its own, however soon.
         """
-        key = _key(presentation.text, request)
+        key = _key(presentation, request)
         with self._lock:
             now = self._monotonic()
             seen = self._acts.get(self._newest.get(key, ""))
@@ -108,6 +113,32 @@ class Acts:
             )
             self._keep(act)
             return act
+
+    def look_up(self, typed: str, request: Request) -> Act:
+        """Look for a family; the act holds whom it led to, never what was typed."""
+        with self._lock:
+            asked = self._with_quantity(request)
+            outcome = self._counter.look_up(typed)
+            now, id = self._monotonic(), secrets.token_urlsafe(16)
+            act = Act(
+                id=id,
+                key=id.encode(),
+                presentation=Presentation.of_found(outcome) if isinstance(outcome, Found) else None,
+                request=asked,
+                outcome=outcome,
+                same_until=now,
+                began=now,
+            )
+            self._keep(act)
+            return act
+
+    def match(self, id: str) -> Act | None:
+        """The officer has compared the family with its KTP or KK; None if no longer held."""
+        with self._lock:
+            act = self._acts.get(id)
+        if act is None or act.presentation is None or not isinstance(act.outcome, Found):
+            return None
+        return self.show(act.presentation, act.request)
 
     def choose(self, id: str, member: int) -> Act | None:
         """Look again for one member of the household; None if that act is no longer held."""
@@ -169,7 +200,9 @@ class Acts:
                 del self._newest[old.key]
 
 
-def _key(text: str, request: Request) -> bytes:
-    """What makes two sights the same: the card, the programme, the person."""
-    card = hashlib.sha256(text.strip().upper().encode()).digest()
+def _key(presentation: Presentation, request: Request) -> bytes:
+    """What makes two sights the same: the card or the family found, the programme, the person."""
+    found = presentation.found
+    shown = found.household if found else presentation.text.strip().upper().encode()
+    card = hashlib.sha256(shown).digest()
     return card + f"{request.programme}/{request.member}".encode()

@@ -22,7 +22,7 @@ from terminal.web.screen import Screen, fault, make_screen, refused
 from terminal.web.wording import in_language
 from terminal.words import LANGUAGES, Language, Words, words
 
-FRAGMENTS = frozenset({"/scan", "/picture", "/choose", "/redeem"})
+FRAGMENTS = frozenset({"/scan", "/picture", "/look-up", "/match", "/choose", "/redeem"})
 """Paths whose answer the page lays into itself."""
 OF_THE_TERMINAL = {
     "e.save": ("status.not_saved", "red"),
@@ -107,13 +107,19 @@ class Answers:
         self, request: Request, presentation: Presentation, wish: Wish, *, meant: bool = False
     ) -> Response:
         """Show a card and answer with what came of it."""
+        not_now = self._not_now(request, wish)
+        return not_now or self.act(request, self.acts.show(presentation, wish, meant=meant))
+
+    def look_up(self, request: Request, typed: str, wish: Wish) -> Response:
+        """Look for a family and answer with whom it led to."""
+        return self._not_now(request, wish) or self.act(request, self.acts.look_up(typed, wish))
+
+    def _not_now(self, request: Request, wish: Wish) -> Response | None:
+        """Why nothing can be judged: no ledger yet, or a programme it does not name."""
         names = {programme.id for programme in self.counter.programmes()}
         if not names:
-            refusal = Refused(Reason.NO_LEDGER)
-            return self.refusal(request, refusal)
-        if wish.programme not in names:
-            return self.told(request, 400, "e.request")
-        return self.act(request, self.acts.show(presentation, wish, meant=meant))
+            return self.refusal(request, Refused(Reason.NO_LEDGER))
+        return None if wish.programme in names else self.told(request, 400, "e.request")
 
     def act(self, request: Request, act: Act | None) -> Response:
         """The screen of an act; of one no longer held, that it has passed."""
@@ -126,6 +132,7 @@ class Answers:
             config=self.counter.folder.config,
             state=self.counter.state(),
             policy=self.counter.policy,
+            without_card=act.presentation is not None and act.presentation.found is not None,
         )
         return self.screen(request, screen, again=act.again)
 

@@ -51,6 +51,19 @@ class Scan(Asked):
     meant: bool = False
 
 
+class Typed(Asked):
+    """A number of a KTP or KK, as an officer typed it."""
+
+    digits: Annotated[str, Field(max_length=64)]
+    programme: Annotated[str, Field(max_length=64)]
+
+
+class Match(Asked):
+    """The look-up whose family an officer has compared with its KTP or KK."""
+
+    act: Annotated[str, Field(max_length=64)]
+
+
 class Choice(Asked):
     """The member an act is for."""
 
@@ -89,6 +102,7 @@ def create_app(
     _add_page(app, answers)
     _add_choices(app, answers)
     _add_acts(app, answers)
+    _add_look_up(app, answers)
     _add_ends(app, answers)
     return app
 
@@ -166,6 +180,18 @@ def _add_acts(app: FastAPI, answers: Answers) -> None:
     @app.post("/redeem")
     def redeem(request: Request, give: Give) -> Response:
         return answers.act(request, answers.acts.give(give.act))
+
+
+def _add_look_up(app: FastAPI, answers: Answers) -> None:
+    """A number is typed, the family compared; the digits are in no address and no log."""
+
+    @app.post("/look-up")
+    def look_up(request: Request, typed: Typed) -> Response:
+        return answers.look_up(request, typed.digits, Wish(typed.programme))
+
+    @app.post("/match")
+    def match(request: Request, matched: Match) -> Response:
+        return answers.act(request, answers.acts.match(matched.act))
 
 
 def _add_ends(app: FastAPI, answers: Answers) -> None:

@@ -16,7 +16,7 @@ from card_codec.refusal import Facts, Refused
 from ledger.entry import Basis
 from ledger.folder import TerminalConfig
 from ledger.policy import Policy
-from terminal.counter import Approved, ChooseMember, CounterState, Redeemed
+from terminal.counter import Approved, ChooseMember, CounterState, Found, Redeemed
 from terminal.web.acts import Outcome
 from terminal.web.slip import Slip, make_slip
 from terminal.web.wording import given, in_language
@@ -26,6 +26,7 @@ from terminal.words import Words
 class Kind(StrEnum):
     """What kind of screen it is; the script's keys depend on it."""
 
+    MATCH = "match"
     CHOOSE = "choose"
     APPROVED = "approved"
     DONE = "done"
@@ -57,6 +58,17 @@ _SHAPES = {
     Severity.GREY: Shape.WAVE,
 }
 _OF_TIME = {Reason.LEDGER_STALE, Reason.LEDGER_TOO_OLD, Reason.NO_LEDGER}
+_BY_NUMBER = {
+    Reason.SAMPLE_CARD,
+    Reason.UNREADABLE,
+    Reason.MALFORMED,
+    Reason.NOT_OUR_CARD,
+    Reason.RIGHT_NOT_HERE,
+    Reason.NUMBER_LENGTH,
+    Reason.NUMBER_DATE,
+    Reason.LOOK_UP_UNKNOWN,
+}
+"""Refusals of a card, never of the person: a KTP or KK may still lead to the family."""
 _TAGS = {Reason.SAMPLE_CARD: "v.tag_sample", Reason.TRAINING_CARD: "v.tag_training"}
 
 
@@ -72,6 +84,8 @@ class Screen:
         sentence: what happened and what to do, for the officer; ``code`` is its HB number.
         explain: text to turn to the citizen.
         tag: what stands on the tag of a card that is not a family's.
+        people: number and name of each member that can be chosen; a name where people are open.
+        by_number: whether a KTP or KK can help where this card could not.
         reason: code of the refusal, for the page that frames this one.
         retry: the same request may be sent again.
     """
@@ -88,7 +102,8 @@ class Screen:
     sentence: str = ""
     code: str = ""
     explain: str = ""
-    members: tuple[int, ...] = ()
+    people: tuple[tuple[int, str], ...] = ()
+    by_number: bool = False
     slip: Slip | None = None
     tag: str = ""
     reason: str = ""
@@ -104,14 +119,21 @@ def make_screen(
     config: TerminalConfig,
     state: CounterState,
     policy: Policy | None,
+    without_card: bool = False,
 ) -> Screen:
-    """The screen of an outcome."""
+    """The screen of an outcome.
+
+    Args:
+        without_card: the family was found by its KTP or KK.
+    """
+    if isinstance(outcome, Found):
+        return _match(outcome, act=act, words=words)
     if isinstance(outcome, Refused):
         return refused(outcome, act=act, words=words, state=state, policy=policy)
     if isinstance(outcome, ChooseMember):
         return _choose(outcome, act=act, words=words)
     if isinstance(outcome, Approved):
-        return _approved(outcome, act=act, words=words)
+        return _approved(outcome, act=act, words=words, without_card=without_card)
     slip = make_slip(outcome, config, words, telephone=policy.complaints if policy else None)
     return _done(outcome, slip, act=act, words=words, state=state)
 
@@ -142,6 +164,7 @@ def refused(
         explain=words.known(entry.explain_key, **values),
         tag=words.say(tag) if tag else "",
         reason=refusal.reason,
+        by_number=refusal.reason in _BY_NUMBER,
     )
 
 
@@ -170,7 +193,33 @@ def fault(
     )
 
 
+def _match(found: Found, *, act: str, words: Words) -> Screen:
+    """Whom a number led to; the officer compares with KTP and KK before anything is judged."""
+    if not found.member:
+        line = words.say("v.by_kk", mask=found.mask)
+    elif found.person is None:
+        line = words.say("v.by_nik_unnamed", mask=found.mask)
+    else:
+        line = words.say("v.by_nik", mask=found.mask, name=found.person)
+    return Screen(
+        kind=Kind.MATCH,
+        tone=PAPER,
+        shape=Shape.ASK,
+        word=words.say("v.match"),
+        act=act,
+        name=found.name,
+        place=found.place,
+        lines=(Markup.escape(line),),
+        sentence=words.say("v.match_id"),
+    )
+
+
 def _choose(choice: ChooseMember, *, act: str, words: Words) -> Screen:
+    names = choice.names or (None,) * len(choice.members)
+    people = tuple(
+        (n, words.say("v.person", n=n, name=name) if name else words.say("v.member", n=n))
+        for n, name in zip(choice.members, names, strict=True)
+    )
     return Screen(
         kind=Kind.CHOOSE,
         tone=PAPER,
@@ -179,11 +228,11 @@ def _choose(choice: ChooseMember, *, act: str, words: Words) -> Screen:
         act=act,
         name=choice.name,
         place=choice.place,
-        members=choice.members,
+        people=people,
     )
 
 
-def _approved(approved: Approved, *, act: str, words: Words) -> Screen:
+def _approved(approved: Approved, *, act: str, words: Words, without_card: bool) -> Screen:
     return Screen(
         kind=Kind.APPROVED,
         tone=PAPER,
@@ -197,6 +246,7 @@ def _approved(approved: Approved, *, act: str, words: Words) -> Screen:
             _pays(approved, words),
             *_left(approved, words),
             *_basis(approved, words),
+            *((words.rich("v.no_card"),) if without_card else ()),
         ),
     )
 
@@ -224,7 +274,12 @@ def _done(redeemed: Redeemed, slip: Slip, *, act: str, words: Words, state: Coun
 
 def _place(approved: Approved, words: Words) -> str:
     """Desa, and the member if the right is one person's."""
-    member = [words.say("v.member", n=approved.member)] if approved.member else []
+    number, name = approved.member, approved.member_name
+    if not number:
+        return approved.place
+    member = [
+        words.say("v.person", n=number, name=name) if name else words.say("v.member", n=number)
+    ]
     return " · ".join([*member, approved.place])
 
 

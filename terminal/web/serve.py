@@ -35,6 +35,10 @@ class Serving(Served, Protocol):
         """Verify and install what was brought."""
         ...
 
+    def let_go(self) -> None:
+        """Keep nobody's name in memory once the day is closed."""
+        ...
+
 
 def serve(
     counter: Serving,
@@ -127,6 +131,7 @@ def _watching_in_box(counter: Serving) -> Iterator[None]:
         while not stop.wait(IN_BOX_SECONDS):
             try:
                 counter.take_in_box()
+                counter.let_go()
             except LedgerError as error:
                 _log.warning("the in-box was left as it is: %s", error)
 

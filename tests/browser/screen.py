@@ -38,6 +38,24 @@ class Screen:
             timeout=ANSWER_MS,
         )
 
+    def open_pad(self) -> None:
+        """Open the screen on which a number is typed."""
+        self.page.wait_for_selector("body[data-live]")
+        self.page.keyboard.press("F4")
+        self.page.wait_for_selector("#number:not([hidden])")
+
+    def look_up(self, digits: str) -> None:
+        """Type a number of a KTP or KK as a person does, and wait for whom it leads to."""
+        before = self.act
+        self.open_pad()
+        self.page.keyboard.type(digits)
+        self.press("Enter")
+        self.page.wait_for_function(
+            "before => (document.querySelector('.verdict')?.dataset.act ?? '') !== before",
+            arg=before,
+            timeout=ANSWER_MS,
+        )
+
     def press(self, key: str) -> None:
         """Press a key as a person does: after having read."""
         self.page.wait_for_timeout(A_PERSON_LATER_MS)

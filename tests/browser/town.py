@@ -76,6 +76,11 @@ def programmes() -> tuple[Programme, ...]:
     )  # fmt: skip
 
 
+KK, NIK, PUPIL_NIK = "6299012802260003", "6299014708810001", "6299012203140007"
+"""Of the families of `plain` and `children`: a KK, and the NIK of a mother and of a pupil."""
+NOBODYS = "6299010101260099"
+
+
 @dataclass
 class Town(World):
     """The world with names as people know them."""
@@ -171,7 +176,10 @@ class Cards:
     def of(town: Town) -> Cards:
         """List the households and issue the cards."""
         visits = (MemberRight(2, CLINIC, 6), MemberRight(3, CLINIC, 6), MemberRight(3, UNIFORM, 1))
-        rahmat = town.household("rahmat")
+        rahmat, hadi = town.household("rahmat"), town.household("hadi", members=visits)
+        town.villagers.add(rahmat, "Siti Aminah", numbers={0: KK, 1: NIK})
+        pupils = ("Hadi Wijaya", "Ratna Wijaya", "Putri Wijaya")
+        town.villagers.add(hadi, *pupils, numbers={3: PUPIL_NIK})
         blocked = town.household("blocked")
         town.blocked[KEC_1].append((blocked, 1))
         plain = town.named_card("Siti Aminah", rahmat)
@@ -179,7 +187,7 @@ class Cards:
             plain=plain,
             second=town.named_card("Bambang Riyadi", town.household("bambang")),
             third=town.named_card("Dewi Lestari", town.household("dewi")),
-            children=town.named_card("Hadi Wijaya", town.household("hadi", members=visits)),
+            children=town.named_card("Hadi Wijaya", hadi),
             away=town.named_card("Yanti Marlina", town.household("yanti", kecamatan=KEC_2)),
             sample=town.named_card("Kartu Contoh", rahmat, kind=CardKind.SAMPLE),
             training=town.named_card("Latihan", rahmat, kind=CardKind.TRAINING),
@@ -231,6 +239,10 @@ class Opened:
     def take_elsewhere(self, text: str, *, programme: str = "pangan") -> None:
         """The same family was served at counter 2, and this counter knows by usage."""
         self.two.redeem(Presentation(text), Request(programme))
+
+    def open_day(self) -> None:
+        """As `betang-terminal open-day` does at counter 1."""
+        self.town.open_day(self.one.folder)
 
     def close(self) -> None:
         """Close both counters."""

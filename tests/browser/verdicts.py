@@ -9,7 +9,7 @@ from card_codec.reason import Reason
 from ledger.policy import DAY
 from terminal.counter import Presentation, Request
 from tests.browser.screen import Screen
-from tests.browser.town import Opened
+from tests.browser.town import KK, NOBODYS, PUPIL_NIK, Opened
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Way:
         programme: the service in which it is met.
         before: what happened before.
         after: keys that a person presses once the card was judged.
+        number: digits typed instead of showing a card.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Way:
     programme: str = "pasar-murah"
     before: Callable[[Opened], object] = lambda _: None
     after: tuple[str, ...] = ()
+    number: str = ""
 
     def walk(self, screen: Screen) -> None:
         """Come there."""
@@ -44,7 +46,10 @@ class Way:
         page.context.add_cookies([{"name": name, "value": self.programme, "url": url}])
         page.reload()
         page.wait_for_selector("body[data-live]")
-        screen.show(getattr(screen.opened.cards, self.card))
+        if self.number:
+            screen.look_up(self.number)
+        else:
+            screen.show(getattr(screen.opened.cards, self.card))
         for key in self.after:
             screen.press(key)
             page.wait_for_timeout(300)
@@ -59,6 +64,16 @@ def _away_used(opened: Opened) -> None:
     for number in range(5):
         household = opened.cards.more_away[number]
         opened.one.redeem(Presentation(household), Request("pasar-murah"))
+
+
+def _open_day(opened: Opened) -> None:
+    opened.open_day()
+
+
+def _looked_up_often(opened: Opened) -> None:
+    opened.open_day()
+    for _ in range(opened.town.villagers.look_up.per_day):
+        opened.one.look_up(NOBODYS)
 
 
 def _later(days: int) -> Callable[[Opened], None]:
@@ -96,6 +111,17 @@ WAYS = (
         Reason.AWAY_QUOTA_USED, "BUKAN LOKASI PENGAMBILAN", "away", "amber", "heed",
         before=_away_used,
     ),
+    Way("match", "Cocok?", "", "paper", "ask", before=_open_day, number=KK),
+    Way("approved_by_kk", "BERHAK", "", "paper", "tick", before=_open_day, number=KK,
+        after=("Enter",)),
+    Way("choose_member_by_name", "Untuk siapa?", "children", "paper", "ask", programme="klinik",
+        before=_open_day),
+    Way("match_nik", "Cocok?", "", "paper", "ask", before=_open_day, number=PUPIL_NIK),
+    Way(Reason.LOOK_UP_UNKNOWN, "BELUM DITEMUKAN", "", "amber", "heed", before=_open_day,
+        number=NOBODYS),
+    Way(Reason.LOOK_UP_CLOSED, "HARI BELUM DIBUKA", "", "grey", "wave", number=KK),
+    Way(Reason.LOOK_UP_QUOTA_USED, "BATAS CEK TERCAPAI", "", "grey", "wave",
+        before=_looked_up_often, number=KK),
     Way(Reason.LEDGER_STALE, "DATA USANG", "away", "grey", "clock", before=_later(20)),
     Way(Reason.LEDGER_TOO_OLD, "DATA USANG", "plain", "grey", "clock", before=_later(40)),
 )  # fmt: skip

@@ -4,6 +4,7 @@
 import { Bar } from "./bar.js";
 import { Camera } from "./camera.js";
 import { listenToFrame, tellFrame } from "./frame.js";
+import { NumberPad } from "./number.js";
 import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
 import { Wedge } from "./wedge.js";
@@ -22,6 +23,7 @@ const say = (key) => says.querySelector(`[data-say="${key}"]`).textContent;
 const bar = new Bar({ say });
 const sound = new Sound();
 const stage = new Stage({ changed });
+const pad = new NumberPad(document.getElementById("number"));
 const wedge = new Wedge({ scanned, broken: () => note(say("scan.lost_end")) });
 const camera = new Camera(document.getElementById("camera"), {
   wanted: () => stage.kind === "ready" && !busy && !openPanel(),
@@ -49,6 +51,19 @@ function scanned(text) {
   closePanels();
   ask("/scan", { text, programme: body.dataset.programme, meant });
   meant = false;
+}
+
+// Asked once only: what was typed is kept nowhere, so a fault is told and the number typed again.
+function lookUp() {
+  if (!pad.whole || busy) return;
+  const values = { digits: pad.hand(), programme: body.dataset.programme };
+  closePanels();
+  ask("/look-up", values);
+  again = null;
+}
+
+function match() {
+  if (stage.kind === "match" && !busy) ask("/match", { act: stage.act });
 }
 
 function choose(member) {
@@ -139,6 +154,7 @@ function closePanels() {
   const panel = openPanel();
   if (!panel) return;
   panel.hidden = true;
+  pad.clear();
   stage.since = performance.now();
 }
 
@@ -153,6 +169,9 @@ function leave() {
 const ACTS = {
   camera: toggleCamera,
   picture: () => chosen.click(),
+  number: () => togglePanel("number"),
+  find: lookUp,
+  match,
   service: () => togglePanel("service"),
   help: () => togglePanel("help"),
   sound: (button) => {
@@ -177,6 +196,7 @@ const KEYS = {
 // Keys that give nothing away: they need no guard against a scanner.
 const FREE_KEYS = {
   Escape: leave,
+  F4: ACTS.number,
   F8: ACTS.service,
   F12: ACTS.help,
   ArrowDown: move,
@@ -186,6 +206,7 @@ const FREE_KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
+  if (!wedge.typing(event.timeStamp) && pad.take(event)) return event.preventDefault();
   if (wedge.take(event)) {
     event.preventDefault();
     if (event.key === " " && wedge.text === " ") maybePressWithSpace();
@@ -206,6 +227,7 @@ function isMeant(event) {
 function enter() {
   const focused = pressable(document.activeElement);
   if (focused) return focused.click();
+  if (pad.open) return lookUp();
   if (openPanel()) return closePanels();
   const main = stage.screen && stage.screen.querySelector(".press.main:not([hidden])");
   if (main) main.click();
@@ -242,7 +264,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("paste", (event) => {
   const text = event.clipboardData.getData("text").trim();
-  if (text) scanned(text);
+  if (text && !pad.open) scanned(text);
 });
 
 chosen.addEventListener("change", () => {

@@ -71,6 +71,11 @@ export class Wedge {
     clearTimeout(this.timer);
   }
 
+  // True while a scan is under way: its digits are the scan's.
+  typing(now) {
+    return this.text !== "" && now - this.last <= DROP_MS;
+  }
+
   // True when no scanner has typed for long enough that a key is a person's.
   quiet(now) {
     return now - this.last > QUIET_MS;

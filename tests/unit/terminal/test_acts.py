@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -13,13 +13,14 @@ from ledger.element import Right
 from ledger.entry import Basis, Presented
 from ledger.errors import NotSavedError
 from ledger.policy import Limit, Programme
-from terminal.counter import Approved, ChooseMember, Presentation, Redeemed, Request
+from terminal.counter import Approved, ChooseMember, Found, Presentation, Redeemed, Request
 from terminal.decision import Verdict
 from terminal.web.acts import Acts
 from tests.world import programmes
 
 FOOD, CLINIC = programmes()[0], programmes()[2]
 CARD = Presentation("KHB1CARD")
+FOUND = Found(b"foundone", 0, "Siti", None, "Desa", "6299••••••••0003", "T001-0001")
 
 
 def approved(programme: Programme, request: Request) -> Approved:
@@ -59,6 +60,9 @@ class Judge:
         if programme.limit is Limit.ONCE and request.member is None:
             return ChooseMember(programme, None, "Desa", (1, 2))
         return approved(programme, request)
+
+    def look_up(self, typed: str) -> Found | Refused:
+        return FOUND if typed == "1" else Refused(Reason.LOOK_UP_UNKNOWN)
 
     def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         if self.fails:
@@ -233,3 +237,52 @@ def test_mean_counts_from_sight_to_record() -> None:
 def desk(watch: Watch | None = None) -> tuple[Judge, Acts]:
     judge = Judge()
     return judge, Acts(judge, monotonic=watch or Watch())
+
+
+def test_family_found_is_judged_only_once_an_officer_has_compared() -> None:
+    judge, acts = desk()
+    found = acts.look_up("1", Request("pangan"))
+    assert found.outcome == FOUND
+    assert judge.looked == []
+    assert acts.give(found.id) == found  # nothing to give yet
+    assert judge.redeemed == []
+    matched = acts.match(found.id)
+    assert matched is not None
+    assert isinstance(matched.outcome, Approved)
+    assert matched.presentation == Presentation.of_found(FOUND)
+    again = acts.match(found.id)
+    assert again is not None
+    assert again.id == matched.id  # pressed twice, judged once
+    assert len(judge.looked) == 1
+    given = acts.give(matched.id)
+    assert given is not None
+    assert isinstance(given.outcome, Redeemed)
+
+
+def test_look_up_that_found_nobody_matches_nothing() -> None:
+    _, acts = desk()
+    act = acts.look_up("2", Request("pangan"))
+    assert act.outcome == Refused(Reason.LOOK_UP_UNKNOWN)
+    assert act.presentation is None
+    assert acts.match(act.id) is None
+    assert acts.match("gone") is None
+    card = acts.show(CARD, Request("pangan"))
+    assert acts.match(card.id) is None
+
+
+def test_two_families_without_cards_are_two_acts() -> None:
+    judge, acts = desk()
+    first = acts.show(Presentation.of_found(FOUND), Request("pangan"))
+    other = acts.show(
+        Presentation.of_found(replace(FOUND, household=b"otherone")), Request("pangan")
+    )
+    empty = acts.show(Presentation(""), Request("pangan"))
+    assert len({first.id, other.id, empty.id}) == 3
+    assert len(judge.looked) == 3
+
+
+def test_no_digits_are_held_by_an_act() -> None:
+    _, acts = desk()
+    act = acts.look_up("6299010101260099", Request("pangan"))
+    assert "6299010101260099" not in repr(acts._acts)
+    assert act.presentation is None

@@ -75,7 +75,7 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
             fork = error
             with suppress(RoadError):  # what did not get through goes with the next run
                 show_branch(folder, road)
-        usage_new = bring(folder.in_box, road, now=now)
+        usage_new = bring(folder.in_box, road, trusted=folder.trusted, now=now)
         if fork is not None:
             raise fork
         return Report(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,7 @@ from ledger.in_box import list_brought
 from ledger.journal import Journal, open_journal
 from sync_agent.batch import BATCH_ENTRIES_MAX, Batch
 from sync_agent.bringing import bring, ledger_version
-from sync_agent.errors import BusyError, ForkError, RoadError
-from sync_agent.evidence import show_branch
+from sync_agent.errors import BusyError, ForkError
 from sync_agent.messages import (
     ACKNOWLEDGEMENT_PATH,
     HeadAnswer,
@@ -73,8 +72,6 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
             uploaded, accepted = _send_waiting(folder, road, now=now)
         except ForkError as error:
             fork = error
-            with suppress(RoadError):  # what did not get through goes with the next run
-                show_branch(folder, road)
         usage_new = bring(folder.in_box, road, trusted=folder.trusted, now=now)
         if fork is not None:
             raise fork

@@ -32,7 +32,6 @@ from sync_agent.messages import (
     HeadAnswer,
     OfferItem,
     Problem,
-    ShownAnswer,
     Taken,
     read_json,
     read_offer,
@@ -98,17 +97,6 @@ class HttpRoad:
         if (taken.terminal, taken.epoch) != (batch.terminal, batch.epoch) or taken.seq < batch.end:
             raise NotOursError("the province answered about other entries than were sent")
         return taken
-
-    def show(self, batch: Batch) -> None:
-        """Upload one batch as evidence."""
-        data = self._ask(
-            "POST",
-            "/v1/evidence",
-            body=write_batch(batch),
-            expected=JSON_TYPE,
-            size_max=ANSWER_SIZE_MAX,
-        )
-        self._read(_read_shown, data)
 
     def offer(self) -> list[OfferItem]:
         """What this terminal needs."""
@@ -207,10 +195,6 @@ def _plain(error: Exception) -> str:
 
 def _read_head(data: bytes) -> HeadAnswer:
     return read_json(data, HeadAnswer)
-
-
-def _read_shown(data: bytes) -> ShownAnswer:
-    return read_json(data, ShownAnswer)
 
 
 def _read_problem(data: bytes) -> Problem:

@@ -62,12 +62,6 @@ class HeadAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     head: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
-class ShownAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a batch that was handed over as evidence turned out to be."""
-
-    shown: Literal["held", "fork", "missing_entries"]
-
-
 class OfferItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file a terminal needs: where in its in-box it belongs, its bytes, its SHA-256 in hex."""
 

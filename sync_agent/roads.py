@@ -45,14 +45,6 @@ class Road(Protocol):
         """
         ...
 
-    def show(self, batch: Batch) -> None:
-        """Hand over entries as evidence of this terminal's own branch, not as history.
-
-        Raises:
-            RoadError: nothing came through, or this road cannot carry it.
-        """
-        ...
-
     def offer(self) -> list[OfferItem]:
         """The files this terminal needs.
 

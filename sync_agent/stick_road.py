@@ -57,10 +57,6 @@ class StickRoad:
                 self._stick.remove(f"{directory}/{name}")
         return None
 
-    def show(self, batch: Batch) -> None:
-        """As any batch: the province finds out what it shows."""
-        self.send(batch)
-
     def offer(self) -> list[OfferItem]:
         """What the province laid down for this terminal; nothing when it has not yet.
 

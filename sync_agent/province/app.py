@@ -1,4 +1,4 @@
-"""The intake over HTTP: five routes for terminals, and the desk for people."""
+"""The intake over HTTP: four routes for terminals, and the desk for people."""
 
 from __future__ import annotations
 
@@ -64,9 +64,6 @@ def _add_uploads(app: FastAPI, province: Province, rate: Rate) -> None:
     def take(data: bytes, terminal: Terminal) -> bytes:
         return write_taken(province.take(data, road="http", sender=terminal))
 
-    def keep(data: bytes, terminal: Terminal) -> dict[str, str]:
-        return {"shown": province.keep_evidence(data, road="http", sender=terminal)}
-
     @app.post("/v1/batch")
     async def batch(request: Request) -> Response:
         """Take a batch; the answer is its acknowledgement."""
@@ -75,15 +72,6 @@ def _add_uploads(app: FastAPI, province: Province, rate: Rate) -> None:
             data = await batch_body(request)
             answer = await run_in_threadpool(take, data, terminal)
         return Response(answer, media_type=TAKEN_TYPE)
-
-    @app.post("/v1/evidence")
-    async def evidence(request: Request) -> Response:
-        """Keep a batch of the caller's own branch as evidence."""
-        terminal = terminal_at(request, province.in_force(), rate)
-        async with room.held(declared_length(request)):
-            data = await batch_body(request)
-            answer = await run_in_threadpool(keep, data, terminal)
-        return _json(answer)
 
 
 def _add_downloads(app: FastAPI, province: Province, rate: Rate) -> None:

@@ -101,16 +101,6 @@ class Intake:
             taking.rows.flush()
         return outcomes
 
-    def keep(self, checked: Checked) -> Shown:
-        """Keep a batch as evidence, where the log does not hold it; never as history.
-
-        Raises:
-            ProvinceError: the store failed.
-        """
-        batch, at = checked.batch, checked.arrival.at
-        with self._store.writing() as db:
-            return keep_evidence(db, batch, checked.beginning, data=checked.data, at=at)
-
     def show_slip(self, text: str, *, at: int) -> tuple[Shown, str]:
         """Hold a family's slip against the log; what it shows, and its number.
 

@@ -91,15 +91,6 @@ class Province:
             publish_usage(self.folder, self._store, now=self._now(), only=sorted(chains))
         return outcomes
 
-    def keep_evidence(self, batch: bytes, *, road: str, sender: Terminal | None = None) -> Shown:
-        """Keep a terminal's branch that the log does not hold; never believe it.
-
-        Raises:
-            IntakeRefusedError: it is no batch of this terminal.
-            ProvinceError: the store failed.
-        """
-        return self._intake.keep(self._intake.check(batch, Arrival(road, self._now(), sender)))
-
     def show_slip(self, text: str) -> tuple[Shown, str]:
         """Hold a family's slip against the log: what it shows, and its number.
 

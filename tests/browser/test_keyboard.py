@@ -126,7 +126,9 @@ def test_every_button_has_a_name_and_room_for_a_finger(screen: Screen) -> None:
     buttons = screen.page.locator("button:visible")
     sizes = [box for box in (b.bounding_box() for b in buttons.all()) if box]
     assert min(box["height"] for box in sizes) >= 56
-    assert (screen.page.locator(".verdict .press.main").bounding_box() or {"height": 0})["height"] >= 88
+    assert (screen.page.locator(".verdict .press.main").bounding_box() or {"height": 0})[
+        "height"
+    ] >= 88
     assert all(text.strip() for text in buttons.all_inner_texts())
 
 

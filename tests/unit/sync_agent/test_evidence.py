@@ -1,23 +1,15 @@
 """A second branch, and entries that never arrived, are found by whoever can show a signed piece."""
 
-from pathlib import Path
-
 import pytest
 
-from card_codec.keys import PrivateKey
 from ledger.entry import Opened
 from ledger.folder import TerminalFolder
 from ledger.journal import Identity, create_journal, open_journal
 from ledger.receipt import write_receipt
-from sync_agent.agent import sync_once
-from sync_agent.batch import read_batch
-from sync_agent.errors import ForkError, IntakeRefusedError
-from sync_agent.http_road import HttpRoad
+from sync_agent.errors import IntakeRefusedError
 from sync_agent.province.evidence import ChainCase, ChainKind, Shown
-from sync_agent.province.schema import fork
-from sync_agent.province.store import Store
 from tests.postgres import Server
-from tests.sync_world import TOKEN, SyncWorld, batch_of, sync
+from tests.sync_world import SyncWorld, batch_of
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -47,77 +39,6 @@ def slip(folder: TerminalFolder) -> str:
     entries, signature = journal.signed_run(1)
     journal.close()
     return write_receipt(entries[-1], signature)
-
-
-def kept(world: SyncWorld) -> list[bytes]:
-    """Leaves of every entry kept of a branch, in order."""
-    store = Store(world.province_folder.store_url)
-    with store.reading() as db:
-        rows = db.execute(fork.select().order_by(fork.c.last)).all()
-    store.close()
-    return [entry.leaf for row in rows for entry in read_batch(row.batch).entries]
-
-
-def test_terminal_that_finds_another_history_hands_its_whole_branch_over(world: SyncWorld) -> None:
-    days(world, world.one, "satu", "dua", "tiga")
-    with world.serving() as at:
-        sync(world.one, at.url)
-        begun_anew(world.one)
-        days(world, world.one, "satu lain", "dua lain", "tiga lain", "empat lain")
-        with pytest.raises(ForkError):
-            sync(world.one, at.url)
-        days(world, world.one, "lima lain")
-        with pytest.raises(ForkError):
-            sync(world.one, at.url)
-    journal = open_journal(world.one.journal, reading=True)
-    own = [entry.leaf for entry in journal.signed_run(1)[0]]
-    journal.close()
-    assert kept(world) == own
-    assert world.province.head(1, 1).seq == 3
-    assert world.province.chain_cases() == [ChainCase(ChainKind.FORK, 1, 1, 1, 5, 2)]
-
-
-def test_branch_is_handed_over_once_and_goes_on_where_the_road_broke(world: SyncWorld) -> None:
-    days(world, world.one, "satu")
-    sent: list[int] = []
-
-    class Counting(HttpRoad):
-        def show(self, batch) -> None:
-            sent.append(len(batch.entries))
-            super().show(batch)
-
-    with world.serving() as at:
-        sync(world.one, at.url)
-        begun_anew(world.one)
-        days(world, world.one, "lain")
-        road = Counting(at.url, TOKEN.format(1), terminal=1, epoch=1)
-        for _ in range(3):
-            with pytest.raises(ForkError):
-                sync_once(world.one, road, now=0)
-        days(world, world.one, "lagi")
-        with pytest.raises(ForkError):
-            sync_once(world.one, road, now=0)
-        road.close()
-    assert sent == [1, 1]
-
-
-def test_branch_of_a_restored_copy_shows_only_what_differs(
-    world: SyncWorld, tmp_path: Path
-) -> None:
-    days(world, world.one, "satu", "dua")
-    copy = world.one.journal.read_bytes()
-    assert not Path(f"{world.one.journal}-wal").exists()
-    days(world, world.one, "tiga")
-    world.province.take(batch_of(world.one), road="http")
-    for file in world.one.root.glob("journal.db*"):
-        file.unlink()
-    world.one.journal.write_bytes(copy)
-    days(world, world.one, "tiga lain")
-    same = batch_of(world.one, count=2)
-    assert world.province.keep_evidence(same, road="http") is Shown.HELD
-    assert world.province.keep_evidence(batch_of(world.one), road="http") is Shown.FORK
-    (case,) = world.province.chain_cases()
-    assert (case.kind, case.first, case.last) == (ChainKind.FORK, 3, 3)
 
 
 def test_slip_that_is_in_the_log_opens_nothing(world: SyncWorld) -> None:
@@ -181,17 +102,3 @@ def test_what_is_no_slip_is_refused(world: SyncWorld, text: str) -> None:
     with pytest.raises(IntakeRefusedError, match="no slip"):
         world.province.show_slip(text)
     assert world.province.chain_cases() == []
-
-
-def test_evidence_that_the_terminal_did_not_sign_is_refused(world: SyncWorld) -> None:
-    days(world, world.one, "satu")
-    forged = batch_of(world.one, signer=PrivateKey.generate())
-    with pytest.raises(IntakeRefusedError):
-        world.province.keep_evidence(forged, road="http")
-    assert world.province.chain_cases() == []
-
-
-def test_terminal_can_show_nothing_of_another(world: SyncWorld) -> None:
-    days(world, world.one, "satu")
-    with pytest.raises(IntakeRefusedError, match="another terminal"):
-        world.province.keep_evidence(batch_of(world.one), road="http", sender=world.terminals[1])

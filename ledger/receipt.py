@@ -28,6 +28,7 @@ class VerifiedReceipt:
 
     entry: Entry
     number: str
+    signature: bytes
 
 
 def write_receipt(entry: Entry, signature: bytes) -> str:
@@ -58,5 +59,5 @@ def verify_receipt(text: str, trust: TrustList) -> VerifiedReceipt | Refused:
             check_head(entry.leaf, data[-SIGNATURE_SIZE:], key.key)
         except CardCodecError:
             continue
-        return VerifiedReceipt(entry, entry.id.number())
+        return VerifiedReceipt(entry, entry.id.number(), data[-SIGNATURE_SIZE:])
     return Refused(Reason.BAD_SIGNATURE)

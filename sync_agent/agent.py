@@ -72,7 +72,7 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
             uploaded, accepted = _send_waiting(folder, road, now=now)
         except ForkError as error:
             fork = error
-        usage_new = bring(folder.in_box, road, now=now)
+        usage_new = bring(folder.in_box, road, trusted=folder.trusted, now=now)
         if fork is not None:
             raise fork
         return Report(

@@ -16,8 +16,9 @@ from ledger.errors import RecordError
 from ledger.folder import write_whole
 from ledger.in_box import read_brought
 from sync_agent.errors import NotOursError
-from sync_agent.messages import TIMESTAMP_PATH, OfferItem, is_in_box_path
+from sync_agent.messages import ACKNOWLEDGEMENT_PATH, TIMESTAMP_PATH, OfferItem, is_in_box_path
 from sync_agent.roads import Road
+from sync_agent.superseded import is_superseded
 
 OFFER_TRIES = 4
 """The province may publish between its offer and our fetching; then the offer is asked again."""
@@ -29,12 +30,13 @@ _PEOPLE = "targets/people/"
 _USAGE = re.compile(r"targets/usage/[0-9]{6}/")
 
 
-def bring(in_box: Path, road: Road, *, now: int) -> int:
+def bring(in_box: Path, road: Road, *, trusted: Path, now: int) -> int:
     """Lay every offered file into the in-box that does not lie there; returns new elements.
 
     Args:
         in_box: the terminal's.
         road: what offers them.
+        trusted: where the terminal keeps what it has verified.
         now: Unix seconds, to tell what has long been superseded.
 
     Raises:
@@ -44,6 +46,11 @@ def bring(in_box: Path, road: Road, *, now: int) -> int:
     usage: list[bytes] = []
     for _ in range(OFFER_TRIES):
         offer = road.offer()
+        if not road.is_live and is_superseded(in_box, trusted, road, offer, now=now):
+            # Of an old stick only the province's word is of use; the rest would set things back.
+            offer = [item for item in offer if ACKNOWLEDGEMENT_PATH.match(item.path)]
+            all(_bring_one(in_box, road, item, usage) for item in offer)
+            return 0
         if all(_bring_one(in_box, road, item, usage) for item in _ordered(offer)):
             if offer:
                 _sweep(in_box, {item.path for item in offer}, now=now)

@@ -52,6 +52,8 @@ T = TypeVar("T")
 class HttpRoad:
     """One terminal's connection to the province."""
 
+    is_live = True
+
     def __init__(
         self,
         url: str,

@@ -20,7 +20,13 @@ TOKEN_SIZE_MAX = 200
 
 
 class Road(Protocol):
-    """What the agent asks of any road."""
+    """What the agent asks of any road.
+
+    Attributes:
+        is_live: the province itself answers now; else what lies there may be of any age.
+    """
+
+    is_live: bool
 
     def head(self) -> HeadAnswer | None:
         """How far the province holds this terminal's chain; None when this road cannot ask.

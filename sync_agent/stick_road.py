@@ -29,6 +29,8 @@ BATCH_NAME = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})\.batch\Z")
 class StickRoad:
     """One terminal's use of a stick."""
 
+    is_live = False
+
     def __init__(self, stick: Stick, *, terminal: int, epoch: int) -> None:
         self._stick = stick
         self._own = f"{terminal}-{epoch}"

@@ -51,12 +51,14 @@ def create_app(
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     add_edge(app)
-    _add_roads(app, province, Rate(monotonic))
+    rate = Rate(monotonic)
+    _add_uploads(app, province, rate)
+    _add_downloads(app, province, rate)
     add_desk(app, province, desk, Rate(monotonic))
     return Doorkeeper(Edge(app), hosts=hosts)
 
 
-def _add_roads(app: FastAPI, province: Province, rate: Rate) -> None:
+def _add_uploads(app: FastAPI, province: Province, rate: Rate) -> None:
     room = Room(BODIES_BYTES_MAX)
 
     def take(data: bytes, terminal: Terminal) -> bytes:
@@ -71,6 +73,8 @@ def _add_roads(app: FastAPI, province: Province, rate: Rate) -> None:
             answer = await run_in_threadpool(take, data, terminal)
         return Response(answer, media_type=TAKEN_TYPE)
 
+
+def _add_downloads(app: FastAPI, province: Province, rate: Rate) -> None:
     @app.get("/v1/head/{ordinal}/{epoch}")
     def head(request: Request, ordinal: str, epoch: str) -> Response:
         """How far the caller's own chain is held."""

@@ -16,6 +16,7 @@ from ledger.clock import SystemClock
 from ledger.errors import FolderError
 from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
+from sync_agent.province.evidence import ChainCase, Shown
 from sync_agent.province.folder import init_province, listen_address, open_province
 from sync_agent.province.province import Province
 from sync_agent.province.sticks import once_with
@@ -130,11 +131,32 @@ def restored(config: Config, as_json: Json = False) -> None:
 
 @app.command()
 def cases(config: Config, as_json: Json = False) -> None:
-    """List every double, with the record that counts."""
+    """List every double with the record that counts, every fork, and who owes entries."""
     with _opened(config) as province:
         found = [_case(case) for case in province.cases()]
+        chains = [_chain_case(case) for case in province.chain_cases()]
     words = [f"{c['right']}: {c['winner']} counts, not {c['losers']}" for c in found]
+    words += [f"{c['terminal']}: {c['kind']}, entries {c['from']} to {c['to']}" for c in chains]
+    found += chains
     _say(found, "\n".join(words) or "no case", as_json)
+
+
+@app.command()
+def receipt(
+    config: Config,
+    text: Annotated[str, typer.Argument(help="what stands on the slip: KHR1…")],
+    as_json: Json = False,
+) -> None:
+    """Hold a family's slip against the log; one that is not there opens a case."""
+    with _opened(config) as province:
+        shown, number = province.show_slip(text)
+    sentence = {
+        Shown.HELD: f"{number} is in the log",
+        Shown.FORK: f"{number} is signed but the log holds another entry there: a fork is open",
+        Shown.MISSING: f"{number} is signed but never arrived: its terminal owes entries",
+    }[shown]
+    _say({"number": number, "shown": shown.value}, sentence, as_json)
+    raise typer.Exit(0 if shown is Shown.HELD else 1)
 
 
 @app.command()
@@ -152,6 +174,16 @@ def _case(case: Case) -> dict[str, object]:
         "right": case.right.text(),
         "winner": case.winner,
         "losers": [claim.id.number() for claim in case.losers],
+    }
+
+
+def _chain_case(case: ChainCase) -> dict[str, object]:
+    return {
+        "kind": case.kind.value,
+        "terminal": case.name,
+        "from": case.first,
+        "to": case.last,
+        "evidence": case.pieces,
     }
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     create_engine,
     event,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
 
 from sync_agent.province.migrations import env
@@ -88,6 +89,15 @@ def append(db: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> 
         return
     types = [_TYPES[type(column.type)] for column in table.columns]
     _copy(db, f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)', types, rows)
+
+
+def add_once(db: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+    """Add a few rows in the order of the table's columns; one that is there stays as it is."""
+    if rows:
+        dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+        names = [column.name for column in table.columns]
+        values = [dict(zip(names, row, strict=True)) for row in rows]
+        db.execute(dialect.insert(table).on_conflict_do_nothing(), values)
 
 
 def _copy(

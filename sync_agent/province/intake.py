@@ -6,7 +6,6 @@ is never judged here: a double, a wrong amount, a late entry is evidence, and is
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,12 +13,21 @@ from sqlalchemy import Connection
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
+from card_codec.refusal import Refused
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
 from ledger.entry import check_head, genesis
 from ledger.roll import Terminal
-from sync_agent.batch import Batch, read_batch
+from sync_agent.batch import Batch, read_batch, write_batch
 from sync_agent.errors import IntakeRefusedError, MessageError
 from sync_agent.messages import HeadAnswer, Taken
+from sync_agent.province.evidence import (
+    Shown,
+    first_difference,
+    keep_evidence,
+    keep_fork,
+    keep_missing,
+    read_slip,
+)
 from sync_agent.province.installed import Installed
 from sync_agent.province.store import (
     HeldHead,
@@ -27,13 +35,10 @@ from sync_agent.province.store import (
     acknowledgement_from,
     first_fork,
     head,
-    keep_fork,
-    leaves,
 )
 from sync_agent.province.writing import Rows
 
-FORKS_MAX = 1_000
-"""Diverging batches kept of one terminal: evidence enough, and a bound on the disk."""
+HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,27 @@ class Intake:
             taking.rows.flush()
         return outcomes
 
+    def show_slip(self, text: str, *, at: int) -> tuple[Shown, str]:
+        """Hold a family's slip against the log; what it shows, and its number.
+
+        Raises:
+            IntakeRefusedError: it is no slip of a terminal on the roll.
+            ProvinceError: the store failed.
+        """
+        roll = self._in_force().rights.roll
+        batch = read_slip(text, roll)
+        if isinstance(batch, Refused):
+            raise IntakeRefusedError(400, batch.reason.value, "this is no slip of our terminals")
+        body = batch.entries[0].body
+        terminal = roll.terminal(body.terminal, body.epoch)
+        assert terminal is not None, "the slip was verified by its key"
+        key = PublicKey.from_spki(terminal.spki)
+        beginning = genesis(body.terminal, body.epoch, key)
+        with self._store.writing() as db:
+            data = write_batch(batch)
+            shown = keep_evidence(db, batch, beginning, data=data, at=at)
+        return shown, batch.entries[0].id.number()
+
     def head(self, ordinal: int, epoch: int) -> HeadAnswer:
         """How far the log holds a terminal's chain.
 
@@ -136,21 +162,26 @@ class _Taking:
         return self._accept(checked, held)
 
     def _refusal(self, checked: Checked, held: HeldHead) -> IntakeRefusedError | None:
-        batch = checked.batch
-        gap = batch.start > held.seq + 1
-        known_fork = first_fork(self._db, *checked.chain) if gap else None
-        if gap and known_fork is None:
+        batch, arrival = checked.batch, checked.arrival
+        first = batch.entries[0].body.prev
+        if batch.start == held.seq + 1 and first == (held.leaf or checked.beginning):
+            return None  # the usual case: what is new begins where the log ends
+        if batch.start <= held.seq + 1:
+            differs = first_difference(self._db, batch, checked.beginning, held=held.seq)
+        else:  # what goes on from a branch that is kept is kept with it: it is signed, too
+            differs = first_fork(self._db, *checked.chain)
+        if batch.start > held.seq + 1 and differs is None:
+            if arrival.road != HTTP:  # there, what comes before is on its way
+                keep_missing(self._db, batch, checked.data, at=arrival.at)
             words = f"{held.seq} entries are held; send from {held.seq + 1}"
             return IntakeRefusedError(416, "gap", words, size=held.seq)
-        # What goes on from a branch that is kept is kept with it: it is signed, too.
-        fork_at = known_fork if gap else _fork_at(self._db, checked, held)
-        if fork_at is None:
+        if differs is None:
             return None
-        keep_fork(self._db, _evidence(checked, fork_at), most=FORKS_MAX)
+        keep_fork(self._db, batch, checked.data, differs=differs, at=arrival.at)
         return IntakeRefusedError(
             409,
             "fork",
-            f"the province holds another history of this terminal from entry {fork_at} on; nothing"
+            f"the province holds another history of this terminal from entry {differs} on; nothing"
             " was accepted and both are kept: keep the machine and tell the office",
         )
 
@@ -217,32 +248,3 @@ def _through_own_door(batch: Batch, sender: Terminal | None) -> None:
         raise IntakeRefusedError(
             403, "not_yours", "this road token belongs to another terminal than the batch"
         )
-
-
-def _fork_at(db: Connection, checked: Checked, held: HeldHead) -> int | None:
-    """The first entry whose history the log holds otherwise; None when all agree."""
-    batch = checked.batch
-    before = batch.start - 1
-    if before == held.seq:  # the usual case: what is new begins where the log ends
-        known = [held.leaf or checked.beginning]
-    else:
-        last = min(batch.end, held.seq)
-        known = leaves(db, batch.terminal, batch.epoch, first=max(before, 1), last=last)
-        if before == 0:
-            known.insert(0, checked.beginning)
-    claimed = [batch.entries[0].body.prev, *(entry.leaf for entry in batch.entries)]
-    for offset, (ours, theirs) in enumerate(zip(known, claimed, strict=False)):
-        if ours != theirs:
-            return max(before + offset, 1)
-    return None
-
-
-def _evidence(checked: Checked, fork_at: int) -> dict[str, object]:
-    return {
-        "digest": hashlib.sha256(checked.data).digest(),
-        "terminal": checked.batch.terminal,
-        "epoch": checked.batch.epoch,
-        "seq": fork_at,
-        "at": checked.arrival.at,
-        "batch": checked.data,
-    }

@@ -14,6 +14,7 @@ from sync_agent.messages import TIMESTAMP_PATH, HeadAnswer, OfferItem, Taken
 from sync_agent.province import accounts
 from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
+from sync_agent.province.evidence import ChainCase, Shown, chain_cases
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.installed import Installed, ReleaseInForce
 from sync_agent.province.intake import Arrival, Checked, Intake
@@ -89,6 +90,20 @@ class Province:
         if chains:
             publish_usage(self.folder, self._store, now=self._now(), only=sorted(chains))
         return outcomes
+
+    def show_slip(self, text: str) -> tuple[Shown, str]:
+        """Hold a family's slip against the log: what it shows, and its number.
+
+        Raises:
+            IntakeRefusedError: it is no slip of a terminal on the roll.
+            ProvinceError: the store failed.
+        """
+        return self._intake.show_slip(text, at=self._now())
+
+    def chain_cases(self) -> list[ChainCase]:
+        """Terminals with two histories, and terminals that owe entries."""
+        with self._store.reading() as db:
+            return chain_cases(db)
 
     def publish(self) -> int:
         """Publish usage that waits since a crash; returns how many elements."""

@@ -93,8 +93,19 @@ fork = Table(
     Column("terminal", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),  # first entry that differs
+    Column("last", BigInteger, nullable=False),  # its last entry
     Column("at", BigInteger, nullable=False),
     Column("batch", LargeBinary, nullable=False),  # the diverging branch as it was received
+)
+
+# Signed proofs of entries that had not arrived when they were shown.
+missing = Table(
+    "missing",
+    metadata,
+    *_chain(),
+    Column("leaf", LargeBinary(32), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("batch", LargeBinary, nullable=False),  # the proof as it was received, or the slip
 )
 
 # Cards blocked by the province, each after the clearing of that number (0: none).

@@ -176,16 +176,6 @@ def element_of(row: Row[Any]) -> Element:
     )
 
 
-def keep_fork(db: Connection, values: dict[str, object], *, most: int) -> None:
-    """Keep a diverging branch once; beyond ``most`` of one terminal no more is kept."""
-    known = db.execute(select(fork.c.digest).where(fork.c.digest == values["digest"])).first()
-    count = db.execute(
-        select(func.count()).select_from(fork).where(fork.c.terminal == values["terminal"])
-    ).scalar_one()
-    if known is None and count < most:
-        db.execute(insert(fork).values(**values))
-
-
 def first_fork(db: Connection, terminal: int, epoch: int) -> int | None:
     """The first entry of which a chain has two histories; None when it has one."""
     of_chain = (fork.c.terminal == terminal) & (fork.c.epoch == epoch)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
 
 from ledger.acknowledgement import Acknowledgement
 from ledger.entry import Entry, Redemption, Void
 from ledger.roll import Terminal
 from sync_agent.province import schema
-from sync_agent.province.engine import append
+from sync_agent.province.engine import add_once, append
 from sync_agent.province.installed import Installed
 
 Row: TypeAlias = tuple[object, ...]
@@ -55,7 +54,8 @@ class Rows:
         append(self._db, schema.entry, self._entries)
         append(self._db, schema.redemption, self._redemptions)
         append(self._db, schema.acknowledgement, self._acknowledgements)
-        _add_voids(self._db, self._voids)
+        # One may be taken back more than once; it is remembered once.
+        add_once(self._db, schema.voided, sorted(self._voids))
         self._entries, self._redemptions, self._acknowledgements = [], [], []
         self._voids = set()
 
@@ -74,17 +74,3 @@ def _redemption(entry: Entry, content: Redemption, kecamatan: str, at: int) -> R
 def _readable(text: str) -> str:
     """PostgreSQL keeps no NUL in a text; the entry's own bytes keep what was said."""
     return text.replace("\0", "\ufffd")
-
-
-def _add_voids(db: Connection, voids: set[tuple[int, int, int]]) -> None:
-    """One may be taken back more than once; it is remembered once."""
-    if not voids:
-        return
-    rows = [{"terminal": t, "epoch": e, "seq": seq} for t, e, seq in sorted(voids)]
-    db.execute(_insert(db, schema.voided), rows)
-
-
-def _insert(db: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    if db.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()

@@ -1,11 +1,13 @@
 """From journal to province and back by hand: sticks that are pulled early, damaged or hostile."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ledger.folder import TerminalFolder
 from sync_agent.errors import NotOursError, StickError
 from sync_agent.province.sticks import StickReport, once_with
 from sync_agent.stick import Stick
@@ -186,3 +188,77 @@ def test_hostile_agent_that_writes_anything_into_the_in_box_changes_no_right(
                 install(world, world.one)
                 assert world.one.rights.read_bytes() == rights
             path.write_bytes(good)
+
+
+def timestamp(folder: TerminalFolder) -> bytes:
+    return (folder.in_box / "metadata" / "timestamp.json").read_bytes()
+
+
+def an_hour_later(world: SyncWorld) -> None:
+    world.clock.pass_time(3_700)
+
+
+def test_old_stick_never_takes_the_place_of_what_is_newer(world: SyncWorld, stick: Path) -> None:
+    carry(world, stick)
+    an_hour_later(world)
+    with world.serving() as at:
+        sync(world.one, at.url)
+    newer = timestamp(world.one)
+    report = sync(world.one, stick)
+    assert timestamp(world.one) == newer
+    assert report.usage_new == 0
+    install(world, world.one)
+    os.utime(world.one.in_box / "metadata" / "timestamp.json", (0, 0))
+    sync(world.one, stick)
+    assert timestamp(world.one) == newer, "the terminal has taken it: it stands however old it is"
+
+
+def test_old_stick_still_brings_the_acknowledgement(world: SyncWorld, stick: Path) -> None:
+    world.take(world.one, world.homes_1[0])
+    sync(world.one, stick)
+    carry(world, stick)
+    an_hour_later(world)
+    other = stick.parent / "newer"
+    other.mkdir()
+    carry(world, other)
+    (other / "to-terminals" / "1-1" / "offer.json").write_bytes(
+        json.dumps(
+            [
+                item
+                for item in json.loads((other / "to-terminals/1-1/offer.json").read_bytes())
+                if not item["path"].startswith("acknowledgements")
+            ]
+        ).encode()
+    )
+    sync(world.one, other)
+    newer = timestamp(world.one)
+    install(world, world.one)
+    assert acknowledged(world.one) == 0
+    sync(world.one, stick)
+    install(world, world.one)
+    assert (timestamp(world.one), acknowledged(world.one)) == (newer, 1)
+
+
+def test_timestamp_that_nobody_signed_does_not_keep_true_ones_out(
+    world: SyncWorld, stick: Path
+) -> None:
+    """A hostile stick claims the highest version; the next honest one is heard a day later."""
+    carry(world, stick)
+    sync(world.one, stick)
+    install(world, world.one)
+    genuine = timestamp(world.one)
+    metadata = json.loads(genuine)
+    metadata["signed"]["version"] = 999_999_999
+    forged = json.dumps(metadata).encode()
+    path = world.one.in_box / "metadata" / "timestamp.json"
+    path.write_bytes(forged)
+    assert install(world, world.one).problem is not None
+    now = int(path.stat().st_mtime)
+    sync(world.one, stick, now=now + 60)
+    assert timestamp(world.one) == forged
+    sync(world.one, stick, now=now + 2 * 86_400)
+    assert timestamp(world.one) == genuine
+    with world.serving() as at:
+        path.write_bytes(forged)
+        sync(world.one, at.url)
+    assert timestamp(world.one) != forged, "the province itself is always heard"

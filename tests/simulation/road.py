@@ -87,6 +87,8 @@ class Network:
 class ProcessRoad:
     """One terminal's way to the province and back."""
 
+    is_live = True
+
     def __init__(self, network: Network, folder: TerminalFolder) -> None:
         self._network = network
         self._ordinal, self._epoch = folder.config.ordinal, folder.config.epoch

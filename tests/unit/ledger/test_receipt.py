@@ -11,7 +11,7 @@ from card_codec.qr.text import write_text
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from card_codec.trust import KeyUse, TrustedKey, TrustList
-from ledger.entry import Content, Entry, sign_head
+from ledger.entry import Content, Entry, check_head, sign_head
 from ledger.receipt import PREFIX, VerifiedReceipt, verify_receipt, write_receipt
 from ledger.rights import Rights
 from terminal.counter import Redeemed
@@ -41,7 +41,9 @@ def refusal(text: str, trust: TrustList | None = None) -> Reason | None:
 
 def test_genuine_slip_verifies_and_says_what_was_given() -> None:
     verified = verify_receipt(slip(), trusting())
-    assert verified == VerifiedReceipt(ENTRY, "T001-0017")
+    assert isinstance(verified, VerifiedReceipt)
+    assert (verified.entry, verified.number) == (ENTRY, "T001-0017")
+    check_head(ENTRY.leaf, verified.signature, KEY.public)
 
 
 def test_slip_typed_in_small_letters_with_blanks_around_verifies() -> None:

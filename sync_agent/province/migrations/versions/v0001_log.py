@@ -31,7 +31,7 @@ def upgrade() -> None:
     _projections()
     _others()
     guard("entry", "acknowledgement", "redemption", "voided", "published", "fork")
-    guard("blocked", "cleared")
+    guard("missing", "blocked", "cleared")
 
 
 def guard(*tables: str) -> None:
@@ -108,6 +108,14 @@ def _others() -> None:
         sa.Column("terminal", sa.Integer, nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
         sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("last", sa.BigInteger, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("batch", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "missing",
+        *chain(),
+        sa.Column("leaf", sa.LargeBinary(32), primary_key=True),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("batch", sa.LargeBinary, nullable=False),
     )

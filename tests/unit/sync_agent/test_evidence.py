@@ -1,0 +1,104 @@
+"""A second branch, and entries that never arrived, are found by whoever can show a signed piece."""
+
+import pytest
+
+from ledger.entry import Opened
+from ledger.folder import TerminalFolder
+from ledger.journal import Identity, create_journal, open_journal
+from ledger.receipt import write_receipt
+from sync_agent.errors import IntakeRefusedError
+from sync_agent.province.evidence import ChainCase, ChainKind, Shown
+from tests.postgres import Server
+from tests.sync_world import SyncWorld, batch_of
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def store_url(request: pytest.FixtureRequest) -> str | None:
+    if request.param == "sqlite":
+        return None
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+def days(world: SyncWorld, folder: TerminalFolder, *names: str) -> None:
+    for name in names:
+        world.record(folder, Opened(name))
+
+
+def begun_anew(folder: TerminalFolder) -> None:
+    """The journal is gone, and the terminal goes on as if nothing had been."""
+    for file in folder.root.glob("journal.db*"):
+        file.unlink()
+    config = folder.config
+    identity = Identity(config.ordinal, config.epoch, folder.signer().public)
+    create_journal(folder.journal, identity).close()
+
+
+def slip(folder: TerminalFolder) -> str:
+    journal = open_journal(folder.journal, reading=True)
+    entries, signature = journal.signed_run(1)
+    journal.close()
+    return write_receipt(entries[-1], signature)
+
+
+def test_slip_that_is_in_the_log_opens_nothing(world: SyncWorld) -> None:
+    world.take(world.one, world.homes_1[0])
+    world.province.take(batch_of(world.one), road="http")
+    assert world.province.show_slip(slip(world.one)) == (Shown.HELD, "T001-0001")
+    assert world.province.chain_cases() == []
+
+
+def test_slip_of_a_branch_that_was_lost_is_a_fork(world: SyncWorld) -> None:
+    world.take(world.one, world.homes_1[0])
+    text = slip(world.one)
+    begun_anew(world.one)
+    days(world, world.one, "lain")
+    world.province.take(batch_of(world.one), road="http")
+    assert world.province.show_slip(text) == (Shown.FORK, "T001-0001")
+    (case,) = world.province.chain_cases()
+    assert (case.kind, case.name, case.first) == (ChainKind.FORK, "T001", 1)
+
+
+def test_slip_that_never_arrived_names_the_terminal_that_owes_entries(world: SyncWorld) -> None:
+    days(world, world.one, "satu")
+    world.province.take(batch_of(world.one), road="http")
+    days(world, world.one, "dua")
+    world.take(world.one, world.homes_1[0])
+    for _ in range(3):
+        assert world.province.show_slip(slip(world.one)) == (Shown.MISSING, "T001-0003")
+    assert world.province.chain_cases() == [ChainCase(ChainKind.MISSING, 1, 1, 2, 3, 1)]
+    world.province.take(batch_of(world.one), road="http")
+    assert world.province.chain_cases() == [], "it arrived"
+
+
+def test_slip_that_is_answered_by_another_entry_becomes_a_fork(world: SyncWorld) -> None:
+    world.take(world.one, world.homes_1[0])
+    assert world.province.show_slip(slip(world.one))[0] is Shown.MISSING
+    begun_anew(world.one)
+    days(world, world.one, "lain")
+    world.province.take(batch_of(world.one), road="http")
+    (case,) = world.province.chain_cases()
+    assert (case.kind, case.first, case.last) == (ChainKind.FORK, 1, 1)
+
+
+def test_batch_by_hand_beyond_what_is_held_opens_a_case(world: SyncWorld) -> None:
+    days(world, world.one, "satu", "dua", "tiga")
+    with pytest.raises(IntakeRefusedError, match="0 entries are held"):
+        world.province.take(batch_of(world.one, start=3), road="stick")
+    assert world.province.chain_cases() == [ChainCase(ChainKind.MISSING, 1, 1, 1, 3, 1)]
+
+
+def test_slip_of_a_terminal_that_is_shut_out_still_counts(world: SyncWorld) -> None:
+    import msgspec
+
+    world.take(world.one, world.homes_1[0])
+    world.terminals[0] = msgspec.structs.replace(world.terminals[0], shut_out=world.clock.wall)
+    world.province.release(world.sign_release())
+    assert world.province.show_slip(slip(world.one))[0] is Shown.MISSING
+
+
+@pytest.mark.parametrize("text", ["", "KHR1AAAA", "KHB1ABCD", "x" * 3_000])
+def test_what_is_no_slip_is_refused(world: SyncWorld, text: str) -> None:
+    with pytest.raises(IntakeRefusedError, match="no slip"):
+        world.province.show_slip(text)
+    assert world.province.chain_cases() == []

@@ -118,8 +118,10 @@ class Act:
         return found.fetchone() is not None
 
     def is_closed(self) -> bool:
-        """Whether the newest entry closes the day."""
-        row = self._db.execute("SELECT kind FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
+        """Whether the newest entry closes the day; a seal is of no day."""
+        row = self._db.execute(
+            "SELECT kind FROM entry WHERE kind != ? ORDER BY seq DESC LIMIT 1", (int(Kind.SEAL),)
+        ).fetchone()
         return row is not None and row[0] == Kind.CLOSE
 
     def day(self) -> tuple[int, list[Entry]]:

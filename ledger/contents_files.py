@@ -15,6 +15,7 @@ SWAPS = Path("/proc/swaps")
 DEVICES = Path("/sys/dev/block")
 _DESA = re.compile(r"([0-9]{10})\.age\Z")
 OWN = frozenset({"terminal.toml", "rights.db", "journal.db", "journal.db-wal", "journal.db-shm",
+                 "reserve",
                  ".installing"})  # fmt: skip
 KINDS = {
     "metadata": "signed metadata (public)",
@@ -85,6 +86,8 @@ def _lying(path: str, size: int) -> Lying:
         return Lying(path, size, room, KINDS["people"] if _DESA.search(rest) else known)
     if first == "out-box" and rest == ".road":
         return Lying(path, size, room, "lock of the agent")
+    if first == "out-box" and rest == "branch-handed-in":
+        return Lying(path, size, room, "mark of the agent")
     if first == "trusted":
         return _updaters(path, rest, size)
     if first == "in-box":

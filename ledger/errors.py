@@ -9,7 +9,9 @@
         - ``ClosedError``        the day is not open
     - ``JournalError``
         - ``JournalDamagedError``  the journal does not hold together
+            - ``RolledBackError``      it is an older copy: what was acknowledged is not in it
         - ``NotSavedError``        the act could not be made durable: nothing was given
+            - ``DiskFullError``        there was no room for it
 """
 
 from __future__ import annotations
@@ -59,5 +61,13 @@ class JournalDamagedError(JournalError):
     """The chain, a signature or a projection does not hold."""
 
 
+class RolledBackError(JournalDamagedError):
+    """The province vouches for entries that this journal does not hold."""
+
+
 class NotSavedError(JournalError):
     """The disk refused the commit. The act did not happen; do not hand over."""
+
+
+class DiskFullError(NotSavedError):
+    """There was no room for the act. It did not happen; do not hand over."""

@@ -18,6 +18,7 @@ from ledger.entry import (
     Handover,
     Kind,
     Redemption,
+    Sealed,
     Void,
     check_head,
     genesis,
@@ -168,10 +169,17 @@ class _Check:
             self.first, self.day = seq + 1, []
         else:
             self.day.append(entry)
+        if isinstance(content, Sealed) and not self._seals(content, entry):
+            self.faults.append(f"entry {seq} seals another head than the one before it")
         if isinstance(content, Void | Handover) and content.seq not in self.redeemed:
             self.faults.append(f"entry {seq} speaks of entry {content.seq}, no redemption")
         if isinstance(content, Void):
             self.voids.add((*self.me, content.seq))
+
+    def _seals(self, sealed: Sealed, entry: Entry) -> bool:
+        """Whether what is sealed is what went before: in this epoch the entry just before."""
+        before = (self.me[1], entry.body.seq - 1, entry.body.prev)
+        return (sealed.epoch, sealed.seq, sealed.head) == before
 
     def _usage(self) -> None:
         """Elements from elsewhere are those of the usage taken in."""

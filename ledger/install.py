@@ -21,8 +21,13 @@ from tuf.api.serialization import DeserializationError
 
 from card_codec.errors import CardCodecError
 from card_codec.trust import TrustList, decode_trust_list
-from ledger.acknowledgement import ACKNOWLEDGEMENT_SIZE_MAX, read_acknowledgement
+from ledger.acknowledgement import (
+    ACKNOWLEDGEMENT_SIZE_MAX,
+    Acknowledgement,
+    read_acknowledgement,
+)
 from ledger.act import Act
+from ledger.boot import check_vouched
 from ledger.brought import Brought
 from ledger.brought_kecamatan import Standing, kecamatan_rights, new_usage
 from ledger.clock import Floor, Moment, Reading, judge_time
@@ -268,17 +273,32 @@ def _standing(folder: TerminalFolder) -> Standing:
 
 
 def _take_acknowledgements(folder: TerminalFolder, journal: Journal) -> bool:
-    """Keep the newest word of the province that speaks of this chain; others are passed over."""
-    names = list_brought(folder.in_box, "acknowledgements")
-    if not names:
-        return False
-    try:
-        rights = Rights(folder.rights)
-    except RightsError:
-        return False
+    """Keep the newest word of the province about this chain; those on others are passed over.
+
+    Raises:
+        RolledBackError: the province vouches for entries that this journal does not hold.
+    """
     newest = journal.acknowledged()
     kept = False
-    me = journal.identity
+    for word, data in _words_about(folder, journal):
+        if newest is None or word.seq > newest.seq:
+            check_vouched(journal, word)
+            with journal.act() as act:
+                kept = act.keep_acknowledgement(word, data) or kept
+            newest = journal.acknowledged()
+    return kept
+
+
+def _words_about(folder: TerminalFolder, journal: Journal) -> list[tuple[Acknowledgement, bytes]]:
+    """Acknowledgements of this terminal and epoch in the in-box, signed by the province log."""
+    names = list_brought(folder.in_box, "acknowledgements")
+    try:
+        rights = Rights(folder.rights) if names else None
+    except RightsError:
+        rights = None
+    if rights is None:
+        return []
+    me, found = journal.identity, []
     for name in names:
         data = read_brought(folder.in_box, name, size_max=ACKNOWLEDGEMENT_SIZE_MAX)
         if data is None:
@@ -287,13 +307,10 @@ def _take_acknowledgements(folder: TerminalFolder, journal: Journal) -> bool:
             word = read_acknowledgement(data, rights.trust)
         except RecordError:
             continue
-        mine = (word.terminal, word.epoch) == (me.terminal, me.epoch)
-        if mine and (newest is None or word.seq > newest.seq):
-            with journal.act() as act:
-                kept = act.keep_acknowledgement(word, data) or kept
-            newest = journal.acknowledged()
+        if (word.terminal, word.epoch) == (me.terminal, me.epoch):
+            found.append((word, data))
     rights.close()
-    return kept
+    return found
 
 
 def _plain(error: Exception) -> str:

@@ -118,6 +118,24 @@ class Journal:
         me = self.identity
         return Acknowledgement("khb-ack-1", me.terminal, me.epoch, seq, head, at)
 
+    def acknowledgements(self) -> list[Acknowledgement]:
+        """Every acknowledgement that was kept, the oldest first."""
+        me = self.identity
+        rows = self._rows("SELECT seq, head, at FROM acknowledgement ORDER BY seq")
+        return [Acknowledgement("khb-ack-1", me.terminal, me.epoch, *row) for row in rows]
+
+    def tail(self, count: int) -> list[tuple[Entry, bytes | None]]:
+        """The newest entries, the oldest of them first, each with its head signature if any."""
+        rows = self._rows("SELECT body, signature FROM entry ORDER BY seq DESC LIMIT ?", count)
+        return [(_kept(body), signature) for body, signature in reversed(rows)]
+
+    def shorten_wal(self, most: int) -> None:
+        """Bring a long WAL into the file; a reader that holds it is waited for another time."""
+        wal = Path(f"{self.path}-wal")
+        with suppress(OSError, sqlite3.Error):
+            if wal.stat().st_size > most:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def last_redemption(self) -> tuple[Entry, bool] | None:
         """The newest redemption that stands, and whether its goods were handed over."""
         rows = self._rows(

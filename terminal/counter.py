@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from card_codec.refusal import Refused
+from ledger.boot import check_for_service
 from ledger.clock import Clock, SystemClock, day_begins
 from ledger.custody import FileCustody, KeyCustody
 from ledger.day_room import DayRoom
-from ledger.entry import Closed, Kind, Presented, Refusal
+from ledger.entry import Closed, Kind, Presented
 from ledger.errors import JournalError, RightsError
 from ledger.folder import TerminalFolder
 from ledger.install import Installed, forget_installed, now_here, take_in_box
@@ -19,9 +22,11 @@ from ledger.journal import Journal, open_journal
 from ledger.policy import DAY, Policy, Programme, Scope
 from ledger.rights import Rights
 from ledger.roll import terminal_name
+from ledger.space import Room, free_bytes
 from terminal import decision
 from terminal.after import Voided, answer_handover, close_day, void
 from terminal.decision import Approved, ChooseMember, Found, Verdict
+from terminal.disk_watch import DiskWatch
 from terminal.errors import WrongRequestError
 from terminal.look_up import PeopleDrawer, look_up
 from terminal.redeem import (
@@ -33,6 +38,7 @@ from terminal.redeem import (
     redeem,
     refuse_without_ledger,
 )
+from terminal.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +103,14 @@ class Counter:
         *,
         custody: KeyCustody,
         serving: bool = False,
+        free: Room = free_bytes,
     ) -> None:
         self.folder = folder
+        self._watch = DiskWatch(folder.root, free)
         self._drawer = PeopleDrawer(folder, custody)
         self._lock = threading.RLock()
         self._problem: str | None = None
-        self._tally = _Tally()
+        self._tally = Tally()
         self._desk = Desk(
             journal=journal,
             rights=None,
@@ -153,22 +161,34 @@ class Counter:
 
     def look(self, presentation: Presentation, request: Request) -> Verdict:
         """Judge without giving; a refusal is recorded."""
-        with self._lock:
+        with self._acting():
             if self._desk.rights is None:
                 return refuse_without_ledger(self._desk, presentation)
-            return look(self._with_people(), presentation, self._checked(request))
+            asked = _checked(self.programme(request.programme), request)
+            if self._watch.is_full():
+                return self._watch.refuse(self._desk, presentation)
+            return look(self._with_people(), presentation, asked)
 
     def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         """Give or refuse; recorded and durable when this returns."""
-        with self._lock:
+        with self._acting():
             if self._desk.rights is None:
                 return refuse_without_ledger(self._desk, presentation)
-            return redeem(self._with_people(), presentation, self._checked(request))
+            asked = _checked(self.programme(request.programme), request)
+            if self._watch.is_full():
+                return self._watch.refuse(self._desk, presentation)
+            return redeem(self._with_people(), presentation, asked)
 
     def look_up(self, typed: str) -> Found | Refused:
         """Find a family by a number of its KTP or KK; the look-up is recorded, never the number."""
-        with self._lock:
+        with self._acting():
             return look_up(self._with_people(), self._drawer.custody, typed)
+
+    @contextmanager
+    def _acting(self) -> Iterator[None]:
+        """One act at a time, with an eye on the disk."""
+        with self._lock, self._watch.over(self._desk):
+            yield
 
     def let_go(self) -> None:
         """If the day was closed meanwhile, keep nobody's name any longer."""
@@ -177,17 +197,17 @@ class Counter:
 
     def void(self, seq: int, *, reason: str, second: str) -> Voided:
         """Take back a redemption of today, with a second person; durable when it returns."""
-        with self._lock:
+        with self._acting():
             return void(self._desk, seq, reason=reason, second=second)
 
     def close_day(self) -> Closed | None:
         """Close the day with its totals; None when nothing happened since the last close."""
-        with self._lock:
+        with self._acting():
             return close_day(self._desk)
 
     def answer_handover(self, *, handed_over: bool, second: str = "") -> None:
         """Answer whether the goods of the last redemption before a restart went over."""
-        with self._lock:
+        with self._acting():
             answer_handover(self._desk, handed_over=handed_over, second=second)
 
     def state(self) -> CounterState:
@@ -206,24 +226,10 @@ class Counter:
         self._desk.people = self._drawer.look()
         return self._desk
 
-    def _checked(self, request: Request) -> decision.Request:
-        programme = self.programme(request.programme)
-        if request.member is not None and programme.scope is Scope.HOUSEHOLD:
-            raise WrongRequestError(f"{programme.id} is for the whole household; leave out member")
-        if request.member is not None and not 1 <= request.member <= 255:
-            raise WrongRequestError("a member is a number from 1 to 255")
-        if request.quantity is not None and not 1 <= request.quantity < 2**24:
-            raise WrongRequestError("a quantity is a whole number from 1 on")
-        return decision.Request(programme, request.member, request.quantity)
-
     def _is_outdated(self) -> bool:
         """Whether another process of this terminal has installed a ledger since."""
-        rights = self._desk.rights
-        try:
-            inode = os.stat(self.folder.rights).st_ino
-        except OSError:
-            return False
-        return rights is None or inode != rights.inode
+        rights, inode = self._desk.rights, _inode(self.folder.rights)
+        return inode is not None and (rights is None or inode != rights.inode)
 
     def _open_rights(self) -> None:
         """Serve by what is installed; if it is damaged, the next look into the box mends it."""
@@ -286,30 +292,26 @@ class Counter:
         )
 
 
-class _Tally:
-    """Counts of kinds by day, kept in step with the journal by reading only what is new."""
+def _inode(path: Path) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
 
-    def __init__(self) -> None:
-        self.last_refusal: str | None = None
-        self._seq = 0
-        self._times: dict[Kind, list[int]] = {Kind.REDEMPTION: [], Kind.REFUSAL: []}
 
-    def follow(self, journal: Journal) -> None:
-        """Read the entries that are new."""
-        refused = None
-        for seq, kind, early in journal.kinds(self._seq):
-            self._seq = seq
-            if kind in self._times:
-                self._times[kind].append(early)
-            refused = seq if kind is Kind.REFUSAL else refused
-        entry = journal.entry(refused) if refused else None
-        if entry is not None and isinstance(entry.content, Refusal):
-            self.last_refusal = entry.content.reason
+def _checked(programme: Programme, request: Request) -> decision.Request:
+    """A request that makes sense for its programme.
 
-    def count(self, kind: Kind, *, since: int) -> int:
-        """Entries of a kind at or after a time; the times never fall."""
-        times = self._times[kind]
-        return len(times) - bisect_left(times, since)
+    Raises:
+        WrongRequestError: it does not.
+    """
+    if request.member is not None and programme.scope is Scope.HOUSEHOLD:
+        raise WrongRequestError(f"{programme.id} is for the whole household; leave out member")
+    if request.member is not None and not 1 <= request.member <= 255:
+        raise WrongRequestError("a member is a number from 1 to 255")
+    if request.quantity is not None and not 1 <= request.quantity < 2**24:
+        raise WrongRequestError("a quantity is a whole number from 1 on")
+    return decision.Request(programme, request.member, request.quantity)
 
 
 def open_counter(
@@ -318,6 +320,7 @@ def open_counter(
     clock: Clock | None = None,
     serving: bool = False,
     room: DayRoom | None = None,
+    free: Room = free_bytes,
 ) -> Counter:
     """Open a terminal's folder for serving.
 
@@ -326,6 +329,7 @@ def open_counter(
         clock: that of the machine if not given.
         serving: whether a page is served; hand-overs of before are then asked about.
         room: where the day's key lies when the day is open.
+        free: bytes that may still be written where a folder lies.
 
     Raises:
         LedgerError: the folder, the key or the journal cannot be used.
@@ -333,10 +337,10 @@ def open_counter(
     journal = open_journal(folder.journal)
     try:
         _check_identity(folder, journal)
-        journal.check_pages()
+        check_for_service(journal)
         clock = clock or SystemClock()
         custody = FileCustody(room, clock)
-        return Counter(folder, journal, clock, custody=custody, serving=serving)
+        return Counter(folder, journal, clock, custody=custody, serving=serving, free=free)
     except BaseException:
         journal.close()
         raise

@@ -11,8 +11,8 @@ from tests.crash.town import make_town, start
 
 pytestmark = pytest.mark.crash
 MOUNT = """
-mount -t tmpfs -o size=1500k none "$0" && cp -a "$1/." "$0" && shift
-head -c 300000 /dev/zero >"$0/ballast"
+mount -t tmpfs -o size=2m none "$0" && cp -a "$1/." "$0" && shift
+head -c 900000 /dev/zero >"$0/ballast"
 exec "$@"
 """
 
@@ -32,5 +32,6 @@ def test_full_disk_gives_nothing_and_with_room_service_goes_on(tmp_path: Path) -
     assert len(full) == 1
     assert report["full"]
     assert report["faults"] == []
+    assert report["seals"] == 1
     assert report["kept"] == report["given"]
     assert len(report["given"]) > 100

@@ -31,6 +31,7 @@ ELEMENTS = (
 )
 
 
+PLENTY = 1 << 40
 PLAIN = database.connect
 """Of a machine that is still being made."""
 
@@ -62,6 +63,7 @@ class Machine:
         printed: what was said to be given here and must be in this journal, by number.
         views: every element this machine has been seen to know, with its quantity, by right.
         early: the newest time it committed.
+        silent: its disk does not say how full it is.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Machine:
     voided: set[RedemptionId] = field(default_factory=set)
     early: int = 0
     was_cut: bool = False
+    silent: bool = True
     last_printed: str = ""
     seen: Tally[str] = field(default_factory=Tally)
     _read: dict[bytes, Entry] = field(default_factory=dict)
@@ -89,8 +92,12 @@ class Machine:
     def start(self) -> Counter:
         """Switch on and open for service."""
         if self.counter is None:
-            self.counter = open_counter(self.folder, clock=self.clock, serving=True)
+            self.counter = open_counter(self.folder, clock=self.clock, serving=True, free=self.free)
         return self.counter
+
+    def free(self, folder: Path) -> int:
+        """Room on this disk, as it says; a disk may also be full without having said so."""
+        return PLENTY if self.disk.faults.room is None or self.silent else 0
 
     def redeem(self, text: str, request: Request) -> Redeemed | Verdict | None:
         """Show a card; None when the machine died or the disk refused: nobody was told a word."""

@@ -39,10 +39,7 @@ def main() -> None:
     began = time.monotonic()
     seeds = range(asked.first, asked.first + asked.seeds)
     stories = []
-    # A process is begun anew after some seeds: TUF's library keeps what it has parsed.
-    with ProcessPoolExecutor(
-        asked.processes, mp_context=get_context("spawn"), max_tasks_per_child=50
-    ) as pool:
+    with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
         for told in pool.map(tell, seeds):
             stories.append(told)
             if asked.list:

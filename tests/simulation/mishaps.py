@@ -57,12 +57,14 @@ def disk_full(story: Story) -> None:
     """No room for a while: nothing is given that was not recorded; with room it goes on."""
     machine = story.chance.choice(story.serving())
     machine.disk.faults.room = story.chance.randrange(0, 40_000)
+    machine.silent = story.chance.random() < 0.7
     before = machine.seen["disk full"]
     for _ in range(40):
         story.family_comes(machine)
-        if machine.seen["disk full"] > before + 2 or machine.was_cut:
+        if machine.seen["disk full"] > before + 2 or machine.was_cut or not machine.silent:
             break
     machine.disk.faults.room = None
+    machine.silent = True
     story.after(machine)
     machine.stop()
     machine.start()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ledger import database
 from ledger.entry import Entry
+from ledger.errors import RolledBackError
 from ledger.folder import TerminalFolder
 from sync_agent.errors import ForkError, ProvinceError, RefusedThereError, RoadError
 from sync_agent.roads import Road
@@ -214,8 +215,12 @@ class Story:
         except (RoadError, ProvinceError):
             self.faults["road failed"] += 1
             done = False
-        if machine.take_in_box() is not None:
-            self.witness.look_at(machine)
+        try:
+            if machine.take_in_box() is not None:
+                self.witness.look_at(machine)
+        except RolledBackError as error:
+            self.accused(machine, str(error))
+            return False
         self.after(machine)
         return done
 

@@ -2,16 +2,19 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from card_codec.keys import PrivateKey
 from card_codec.trust import KeyUse, TrustedKey
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
+from ledger.errors import RolledBackError
 from ledger.in_box import FILES_MAX, list_brought
 from ledger.install import Installed
 from terminal.counter import Redeemed
 from tests.point import Point, make_point
+from tests.unit.ledger.journals import tamper
 from tests.world import NOW
 
 
@@ -49,8 +52,8 @@ def test_word_that_is_not_the_provinces_over_this_chain_is_passed_over(point: Po
     good = word(point, 1)
     for number, data in enumerate((
         word(point, 1, key=PrivateKey.generate()), word(point, 1, key=point.world.issuer),
-        word(point, 1, terminal=2), word(point, 1, epoch=2), word(point, 1, head=bytes(32)),
-        word(point, 99), good[:-1], good + b"\x00", b"", b"x" * 5000,
+        word(point, 1, terminal=2), word(point, 1, epoch=2), good[:-1], good + b"\x00", b"",
+        b"x" * 5000,
     )):  # fmt: skip
         acknowledge(point, f"bad{number}.cose", data)
     (point.folder.in_box / "acknowledgements" / "folder").mkdir()
@@ -61,6 +64,29 @@ def test_word_that_is_not_the_provinces_over_this_chain_is_passed_over(point: Po
     assert point.counter._desk.journal.acknowledged() is None
     acknowledge(point, "good.cose", good)
     assert point.take().changed
+
+
+@pytest.mark.parametrize("change", [{"seq": 1, "head": bytes(32)}, {"seq": 99}])
+def test_word_over_entries_that_are_not_here_stops_service(
+    point: Point, change: dict[str, Any]
+) -> None:
+    """An older copy was put back: going on in its epoch would make a second history."""
+    assert isinstance(point.show("mawar"), Redeemed)
+    acknowledge(point, "T001.cose", word(point, **change))
+    before = point.held()
+    with pytest.raises(RolledBackError, match="an older copy was put back"):
+        point.take()
+    assert point.held() == before
+
+
+def test_kept_word_that_the_chain_no_longer_bears_out_stops_the_next_start(point: Point) -> None:
+    assert isinstance(point.show("mawar"), Redeemed)
+    acknowledge(point, "T001.cose", word(point, 1))
+    point.take()
+    point.counter.close()
+    tamper(point.folder.journal, "UPDATE acknowledgement SET seq = 7")
+    with pytest.raises(RolledBackError):
+        point.restart()
 
 
 def test_word_of_a_log_key_that_was_revoked_is_passed_over(

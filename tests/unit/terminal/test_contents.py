@@ -152,7 +152,7 @@ def test_no_file_is_left_out_of_the_report(world: World) -> None:
     rest = [f.path for f in files if f.path not in told and not f.told]
     assert counted == sum(f.told for f in files)
     assert sorted(rest) == [
-        ".installing", "journal.db", "people/index.json", "rights.db", "terminal.toml",
+        ".installing", "journal.db", "people/index.json", "reserve", "rights.db", "terminal.toml",
         "trusted/seen",
     ]  # fmt: skip
 

@@ -45,13 +45,12 @@ def _run(folder: Path, report: Report, listening: socket.socket, *, say: Say, ur
     stage.start()
     try:
         kept = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
-        app = create_app(
-            stage,
-            drawer=kept["drawer"],
-            homes=kept["homes"],
-            away=AWAY_HOUSEHOLDS,
-            without_card=_without_card(report),
-        )
+        shown = {
+            "drawer": kept["drawer"],
+            "away": AWAY_HOUSEHOLDS,
+            "without_card": _without_card(report),
+        }
+        app = create_app(stage, homes=kept["homes"], shown=shown)
         say(f"Open   {url}")
         say(f"Data   {folder}  (delete it to begin anew)")
         say("Stop   Ctrl-C")
@@ -79,11 +78,11 @@ def _alone(lock: Path, url: str) -> Iterator[None]:
         yield
 
 
-def _without_card(report: Report) -> Report:
-    """A family to find without its card: the number of its KK, invented anew and never kept."""
+def _without_card(report: Report) -> str:
+    """The KK number of the drawer's first family, invented anew and never kept."""
     household = report["cards"][0]["household"]
     words = ("--office", report["office"], "--household", household, "--json")
-    return {"number": call("betang-provision", "numbers", *words)[0]["number"]}
+    return str(call("betang-provision", "numbers", *words)[0]["number"])
 
 
 def _listen() -> socket.socket:

@@ -46,11 +46,11 @@ def open_day_command(config: Config, pin_file: PinFile, as_json: Json = False) -
 
 
 def close_day_command(config: Config, as_json: Json = False) -> None:
-    """Record the day's totals and wipe its key; people files stay sealed until the next day."""
+    """Wipe the day's key and record its totals; people files stay sealed until the next day."""
     folder = open_folder(config)
-    totals = _close(config) if folder.journal.exists() else None
     room = find_room(folder.root)
-    was_open = room is not None and room.wipe()
+    was_open = room is not None and room.wipe()  # first: no fault of the journal leaves it open
+    totals = _close(config) if folder.journal.exists() else None
     report = {"open": False, "was_open": was_open, "totals": totals}
     if totals is not None and not as_json:
         for name, value in totals.items():

@@ -188,6 +188,19 @@ def test_day_survives_the_end_of_a_command_but_lies_on_no_disk(place: Place) -> 
     assert not room.path.exists()
 
 
+def test_closing_wipes_the_key_even_if_the_journal_is_damaged(place: Place) -> None:
+    room = find_room(place.config)
+    assert room is not None
+    place.open_day()
+    journal = place.config / "journal.db"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:5000])
+    closed = place.terminal("close-day")
+    journal.write_bytes(whole)
+    assert closed.returncode == 1
+    assert not room.path.exists()
+
+
 def test_bad_pin_files_and_double_keys_are_one_sentence(place: Place) -> None:
     for pin in (place.folder / "missing", place.folder):
         done = place.terminal("open-day", "--pin-file", pin)

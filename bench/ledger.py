@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 from rich.progress import track
 
+from bench.publishing import publishing
 from bench.table import Figure, at_most, report, told
 from card_codec.keys import PrivateKey
 from card_codec.status import StatusList
@@ -56,6 +57,7 @@ def main() -> None:
             *_files(chance),
             *_status(chance),
             *_installed(Path(folder), chance),
+            *publishing(Path(folder)),
         ]
     sys.exit(0 if report("ledger", figures) else 1)
 

@@ -48,7 +48,7 @@ TARGETS_EXPIRES_DAYS = 400
 Role = TypeVar("Role", bound=Root | Snapshot | Targets | Timestamp)
 
 
-def tuf_signer(key: PrivateKey) -> Signer:
+def tuf_signer(key: PrivateKey) -> CryptoSigner:
     """A key of ours as TUF's library wants it."""
     loaded = load_pem_private_key(key.to_pem(), password=None)
     if not isinstance(loaded, Ed25519PrivateKey | EllipticCurvePrivateKey):

@@ -250,9 +250,10 @@ class Roster:
         """
         persons: dict[bytes, list[MemberRight]] = {}
         for household, member, programme, quantity in self.db.execute(
-            "SELECT p.household, p.member, p.programme, p.quantity FROM person_right p"
-            " JOIN household h ON h.id = p.household JOIN desa d ON d.code = h.desa"
-            " WHERE d.kecamatan = ?",
+            # CROSS JOIN keeps this order: SQLite would go through all persons for each kecamatan.
+            "SELECT p.household, p.member, p.programme, p.quantity FROM desa d"
+            " CROSS JOIN household h ON h.desa = d.code"
+            " CROSS JOIN person_right p ON p.household = h.id WHERE d.kecamatan = ?",
             (kecamatan,),
         ):
             if programme not in programmes:

@@ -11,8 +11,12 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from tuf.api.metadata import MetaFile, Targets, Timestamp
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Metadata, MetaFile, Targets, Timestamp
 
 from card_codec.status import StatusList
 from ledger.element import Element, write_usage
@@ -41,6 +45,8 @@ from sync_agent.province.store import (
 
 VERSIONS_SKIPPED = 1_000_000
 """More than a province publishes between two copies of it."""
+RENEW = timedelta(days=180)
+"""A role that says nothing new is signed anew when it has less than this left."""
 TIME_IS_OLD = 3_600
 """Seconds after which an offer gets a newly signed time."""
 
@@ -141,8 +147,36 @@ def sign_status(province: ProvinceFolder, store: Store, *, now: int) -> dict[str
         lists[kecamatan] = _status_of(base, cards).union(_published(repository, old, base, freed))
         file = StatusFile("khb-status-1", kecamatan, state_root(base), lists[kecamatan].encode())
         repository.add_target(status, f"status/{kecamatan}.cbor", write_status(file))
-    repository.sign(status, "status", signers=[tuf_signer(province.key("online"))], now=now)
+    sign_if_new(repository, status, "status", tuf_signer(province.key("online")), now=now)
     return lists
+
+
+def sign_if_new(
+    repository: Repository, signed: Targets, role: str, online: CryptoSigner, *, now: int
+) -> None:
+    """Sign a role unless what is held says the same, by the same key, for long enough yet.
+
+    Every version is fetched by every terminal: a release that blocks nobody must cost them nothing.
+    """
+    versions = repository.versions(role)
+    if versions:
+        path = repository.metadata / f"{versions[-1]}.{role}.json"
+        metadata: Metadata[Any] = Metadata.from_file(str(path))
+        held = metadata.signed
+        lasts = held.expires - datetime.fromtimestamp(now, UTC) > RENEW
+        if held.targets == signed.targets and lasts and _is_signed(metadata, online):
+            return
+    repository.sign(signed, role, signers=[online], now=now)
+
+
+def _is_signed(metadata: Metadata[Any], online: CryptoSigner) -> bool:
+    """Whether the key of now signed it: after a rotation all is signed anew."""
+    key = online.public_key
+    try:
+        key.verify_signature(metadata.signatures[key.keyid], metadata.signed_bytes)
+    except (KeyError, UnverifiedSignatureError, VerificationError):
+        return False
+    return True
 
 
 def publish_restored(province: ProvinceFolder, *, now: int) -> int:

@@ -40,7 +40,7 @@ from ledger.roll import Roll, read_roll
 from sync_agent.errors import ProvinceError
 from sync_agent.messages import FILE_SIZE_MAX
 from sync_agent.province.folder import ProvinceFolder
-from sync_agent.province.publishing import publishing, sign_status
+from sync_agent.province.publishing import publishing, sign_if_new, sign_status
 from sync_agent.province.store import Store, keep_clearings
 
 METADATA_SIZE_MAX = 16 * 1024 * 1024
@@ -98,10 +98,8 @@ def take_release(province: ProvinceFolder, store: Store, source: Path, *, now: i
 def _publish(province: ProvinceFolder, store: Store, release: Release, now: int) -> int:
     repository, online = province.repository, tuf_signer(province.key("online"))
     for signed, _ in release.roles.values():
-        for path, info in signed.targets.items():
-            directory, _, name = path.rpartition("/")
-            hashed = f"{info.hashes['sha256']}.{name}"
-            write_whole(repository.targets / directory / hashed, release.files[path])
+        for path in signed.targets:
+            repository.lay(path, release.files[path])
     for version, data in release.roots.items():
         write_whole(repository.metadata / f"{version}.root.json", data)
     for role, (signed, data) in release.roles.items():
@@ -112,7 +110,7 @@ def _publish(province: ProvinceFolder, store: Store, release: Release, now: int)
     status = sign_status(province, store, now=now)
     held = repository.versions("usage")
     usage = repository.load("usage", Targets) if held else Targets()
-    repository.sign(usage, "usage", signers=[online], now=now)
+    sign_if_new(repository, usage, "usage", online, now=now)
     version = repository.publish(online, now=now)
     decree = signed_time(release.roles["targets"][0])
     build_rights(

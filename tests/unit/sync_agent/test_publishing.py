@@ -1,5 +1,6 @@
 """What the online key signs: usage without gaps, bits only set, a time that stays fresh."""
 
+import json
 import shutil
 
 import pytest
@@ -10,6 +11,7 @@ from ledger.element import Right, read_usage
 from ledger.entry import Opened
 from ledger.install import take_in_box
 from ledger.journal import open_journal
+from ledger.policy import DAY
 from ledger.repository import signed_time
 from ledger.rights import Rights
 from ledger.rights_file import read_status
@@ -215,6 +217,27 @@ def test_block_the_kecamatan_takes_off_goes_and_can_be_set_again(world: SyncWorl
     assert household is not None
     assert rights.blocked(household, 1)
     rights.close()
+
+
+def test_release_that_changes_no_block_costs_no_new_version(world: SyncWorld) -> None:
+    repository = world.province_folder.repository
+    before = repository.versions("status"), repository.versions("usage")
+    world.change(replaced={world.homes_1[0]: 2})
+    world.province.release(world.sign_release())
+    assert (repository.versions("status"), repository.versions("usage")) == before
+    world.clock.pass_time(221 * DAY)  # 179 days before its end
+    world.province.release(world.sign_release())
+    assert [repository.versions(role)[-1] for role in ("status", "usage")] == [2, 2]
+
+
+def test_role_whose_signature_was_spoilt_is_signed_anew(world: SyncWorld) -> None:
+    repository = world.province_folder.repository
+    path = repository.metadata / "1.status.json"
+    read = json.loads(path.read_text())
+    read["signatures"][0]["sig"] = "00" * 64
+    path.write_text(json.dumps(read))
+    world.province.release(world.sign_release())
+    assert repository.versions("status") == [1, 2]
 
 
 def test_block_of_an_unknown_household_is_refused_and_publishes_nothing(world: SyncWorld) -> None:

@@ -14,6 +14,7 @@ from sync_agent.errors import RoadClosedError, SyncError
 from sync_agent.messages import HeadAnswer, OfferItem, Taken
 
 SLOW_SECONDS = 0.05
+RESTART_SECONDS = 0.2
 FOREVER_SECONDS = 3600
 
 
@@ -57,7 +58,7 @@ def main() -> None:
             child = os.fork()
             if child:
                 os.waitpid(child, 0)
-                time.sleep(SLOW_SECONDS)
+                time.sleep(RESTART_SECONDS)
                 continue
         try:
             sync_once(folder, BadRoad(manner), now=int(time.time()))

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -33,8 +33,10 @@ from terminal.counter import Counter, Presentation, Redeemed, Request
 from tests.world import NOW, World
 
 PAIRS = 500
-BLOCK = 25
+BLOCK = 20
 """Redemptions in a row with, then without: both halves of a pair see the same machine."""
+WARM = 5
+"""Redemptions after each change that do not count: a process has just begun or ended."""
 ENTRIES = 1_000_000
 CHUNK = 20_000
 HEADS = 500
@@ -52,24 +54,28 @@ def _latency() -> Iterator[Figure]:
     for manner in ("stuck", "slow", "crashing"):
         # On the real disk: there a reader could hold up a commit or a checkpoint.
         with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as folder:
-            beside, alone = _pairs(Path(folder), manner)
-        ratio = statistics.median(beside) / statistics.median(alone)
+            blocks = _blocks(Path(folder), manner)
+        # Block against block, taken one after the other: the machine drifts within a run.
+        ratio = statistics.median(beside / alone for beside, alone in blocks)
         yield at_most(f"median redemption, sync {manner} / without", ratio, "×", 1.1)
-        yield told("  without, median", statistics.median(alone) * 1000, "ms")
+        yield told("  without, median", statistics.median(a for _, a in blocks) * 1000, "ms")
 
 
-def _pairs(folder: Path, manner: str) -> tuple[list[float], list[float]]:
-    counter, texts = _counter(folder, 2 * PAIRS + BLOCK)
+def _blocks(folder: Path, manner: str) -> list[tuple[float, float]]:
+    """Medians of a block of redemptions with the bad road beside it, and of one without."""
+    turns = PAIRS // BLOCK
+    counter, texts = _counter(folder, 2 * turns * (BLOCK + WARM))
     cards = iter(texts)
-    _redeem(counter, islice(cards, BLOCK))  # warm
-    beside: list[float] = []
-    alone: list[float] = []
-    while len(alone) < PAIRS:
-        with _sync_beside(counter.folder.root, manner):
-            beside += _redeem(counter, islice(cards, BLOCK))
-        alone += _redeem(counter, islice(cards, BLOCK))
+    found = []
+    for turn in range(turns):
+        medians = {}
+        for bad in (True, False) if turn % 2 else (False, True):
+            with _sync_beside(counter.folder.root, manner) if bad else nullcontext():
+                _redeem(counter, islice(cards, WARM))
+                medians[bad] = statistics.median(_redeem(counter, islice(cards, BLOCK)))
+        found.append((medians[True], medians[False]))
     counter.close()
-    return beside, alone
+    return found
 
 
 def _redeem(counter: Counter, texts: Iterator[str]) -> list[float]:

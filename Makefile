@@ -44,6 +44,10 @@ bench: setup ## the measured aims: a table, and bench/out/main.json
 bench-ledger: setup ## the signed ledger at the size of the province, and bench/out/ledger.json
 	@$(BIN)/python -m bench.ledger
 
+.PHONY: bench-journal
+bench-journal: setup ## what a broken road costs the counter, and proving a million entries; bench/out/journal.json
+	@$(BIN)/python -m bench.journal
+
 .PHONY: bench-sync
 bench-sync: setup ## the road: bytes on the wire, and the province's intake; bench/out/sync.json
 	@$(BIN)/python -m bench.sync

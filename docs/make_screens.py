@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.screen import Screen
-from tests.browser.town import Opened
+from tests.browser.town import KK, Opened
 from tests.browser.verdicts import WAYS, Way
 from tests.served import serving
 
@@ -40,6 +40,7 @@ def main() -> None:
         _take(chromium, "ready", _ready)
         _take(chromium, "services", lambda screen: screen.page.keyboard.press("F8"))
         _take(chromium, "help", lambda screen: screen.page.keyboard.press("F12"))
+        _take(chromium, "number", _number)
         _take(chromium, "explained", _explained)
         _take(chromium, "approved_english", _english)
         chromium.close()
@@ -82,6 +83,11 @@ def _ready(screen: Screen) -> None:
     screen.show(cards.sample)
     screen.page.keyboard.press("Escape")
     screen.wait("ready")
+
+
+def _number(screen: Screen) -> None:
+    screen.open_pad()
+    screen.page.keyboard.type(KK[:11])
 
 
 def _explained(screen: Screen) -> None:

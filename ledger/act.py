@@ -136,6 +136,22 @@ class Act:
         rows = self._db.execute("SELECT body FROM entry WHERE seq > ? ORDER BY seq", (last,))
         return last + 1, [read_entry(body) for (body,) in rows]
 
+    def bring_back(self, epoch: int, spki: bytes, signed: list[tuple[Entry, bytes | None]]) -> None:
+        """Keep an earlier epoch's chain beside this one, and count what it gave as taken.
+
+        Args:
+            epoch: the earlier one.
+            spki: its public key, DER.
+            signed: all of its entries in order, each with its head signature if any.
+        """
+        self._db.execute("INSERT INTO former_epoch VALUES (?, ?)", (epoch, spki))
+        self._db.executemany(
+            "INSERT INTO former VALUES (?, ?, ?, ?, ?)",
+            [(epoch, e.body.seq, e.data, e.leaf, signature) for e, signature in signed],
+        )
+        for entry, _ in signed:
+            self._project(entry)
+
     def raise_floor(self, name: str, floor: Floor) -> None:
         """Keep a newer signed time; an older one is ignored."""
         self._db.execute(

@@ -11,11 +11,14 @@ import typer
 from card_codec.errors import CardCodecError
 from card_codec.refusal import Refused
 from card_codec.trust import TrustList, decode_trust_list
+from ledger.backup import back_up
+from ledger.clock import SystemClock
 from ledger.errors import FolderError, LedgerError, RightsError
 from ledger.folder import open_folder
 from ledger.fsck import check_journal
 from ledger.install import installed_version
 from ledger.receipt import verify_receipt
+from ledger.restore import bring_back
 from ledger.rights import Household, Rights
 
 app = typer.Typer(
@@ -60,6 +63,38 @@ def fsck(config: Config, as_json: Json = False) -> None:
             typer.echo(f"fault: {fault}")
         typer.echo("clean" if checked.ok else "stop service and keep the file")
     raise typer.Exit(0 if checked.ok else 1)
+
+
+@app.command()
+def backup(
+    config: Config,
+    to: Annotated[Path, typer.Option("--to", help="a new folder for the copy")],
+    as_json: Json = False,
+) -> None:
+    """Copy the journal while it is served, read the copy back and prove it equal."""
+    made = back_up(open_folder(config).journal, to)
+    report = {"entries": made.entries, "head": made.head, "sha256": made.sha256}
+    typer.echo(
+        json.dumps(report) if as_json else f"{made.entries} entries, head {made.head[:16]}: equal"
+    )
+
+
+@app.command()
+def restore(
+    config: Config,
+    source: Annotated[Path, typer.Option("--from", help="folder of the copy")],
+    as_json: Json = False,
+) -> None:
+    """Begin a new epoch with the journal of an earlier one; its own epoch is never gone on with."""
+    folder = open_folder(config)
+    made = bring_back(folder, source, signer=folder.signer(), now=SystemClock().read())
+    former = folder.root / "former" / str(made.epoch)
+    report = {"entries": made.entries, "head": made.head, "former": str(former)}
+    words = (
+        f"{made.entries} entries of epoch {made.epoch} brought back. Hand them in once by stick:"
+        f" betang-sync once --config {former} --with STICK"
+    )
+    typer.echo(json.dumps(report) if as_json else words)
 
 
 @app.command("verify-receipt")

@@ -14,6 +14,7 @@ from ledger.folder import TerminalFolder
 SWAPS = Path("/proc/swaps")
 DEVICES = Path("/sys/dev/block")
 _DESA = re.compile(r"([0-9]{10})\.age\Z")
+MARKS = {".road": "lock of the agent", "branch-handed-in": "mark of the agent"}
 OWN = frozenset({"terminal.toml", "rights.db", "journal.db", "journal.db-wal", "journal.db-shm",
                  "reserve",
                  ".installing"})  # fmt: skip
@@ -84,10 +85,10 @@ def _lying(path: str, size: int) -> Lying:
     if first == "people":
         known = "index of people files" if rest == "index.json" else None
         return Lying(path, size, room, KINDS["people"] if _DESA.search(rest) else known)
-    if first == "out-box" and rest == ".road":
-        return Lying(path, size, room, "lock of the agent")
-    if first == "out-box" and rest == "branch-handed-in":
-        return Lying(path, size, room, "mark of the agent")
+    if first == "out-box" and rest in MARKS:
+        return Lying(path, size, room, MARKS[rest])
+    if first == "former":
+        return Lying(path, size, room, "journal of an earlier epoch")
     if first == "trusted":
         return _updaters(path, rest, size)
     if first == "in-box":

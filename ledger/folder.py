@@ -31,6 +31,7 @@ class TerminalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         home: kecamatan it is home to.
         province: base URL of the province's intake, for the agent.
         language: ``id`` or ``en``.
+        authority: certificate (PEM) that alone vouches for the province's, beside this file.
     """
 
     ordinal: Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)]
@@ -41,6 +42,7 @@ class TerminalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     home: Kecamatan
     province: Annotated[str, msgspec.Meta(pattern=r"^https?://")]
     language: Annotated[str, msgspec.Meta(pattern=r"^(id|en)\Z")] = "id"
+    authority: Annotated[str, msgspec.Meta(min_length=1, max_length=400)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

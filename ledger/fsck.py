@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
@@ -28,7 +30,7 @@ from ledger.errors import JournalError, RecordError
 from ledger.totals import total_up
 
 FAULTS_MAX = 50
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def check_journal(
             db.execute("BEGIN")
             return _Check(db, terminal, epoch, key).run()
     except sqlite3.Error as error:
-        return Checked(0, "", (f"SQLite cannot read the journal: {error}",))
+        told = " ".join(str(error).split())
+        return Checked(0, "", (f"SQLite cannot read the journal: {told}",))
 
 
 def reading_uri(path: Path) -> str:
@@ -95,6 +98,7 @@ class _Check:
         self.faults: list[str] = []
         self.leaves: list[bytes] = []
         self.redeemed: set[int] = set()
+        self.sealed: dict[int, tuple[int, bytes]] = {}
         self.first = 1
         self.day: list[Entry] = []
         self.elements: set[Row] = set()
@@ -107,6 +111,7 @@ class _Check:
         if _structure(self.db) != _structure_of_this_version():
             self.faults.append("the tables or their guards are not those of this version")
         key = self._identity()
+        self._former()
         if key is not None:
             self._chain(key)
         self._usage()
@@ -129,11 +134,42 @@ class _Check:
         return self.key or key
 
     def _chain(self, key: PublicKey) -> None:
-        """Every entry follows the one before, names itself, and is signed."""
-        prev, signed = genesis(*self.me, key), True
+        """The journal's own entries."""
         rows = self.db.execute(
             "SELECT seq, kind, early, body, leaf, signature FROM entry ORDER BY seq"
         )
+        for entry, named in self._linked(rows, self.me[1], key):
+            if named != (entry.body.kind, entry.body.moment.early):
+                self.faults.append(f"entry {entry.body.seq}: it names another place in the journal")
+                return
+            self._note(entry)
+
+    def _former(self) -> None:
+        """The chains of earlier epochs that were brought back: all they gave is counted."""
+        for epoch, spki in self.db.execute("SELECT epoch, spki FROM former_epoch ORDER BY epoch"):
+            rows = self.db.execute(
+                "SELECT seq, NULL, NULL, body, leaf, signature FROM former WHERE epoch = ?"
+                " ORDER BY seq",
+                (epoch,),
+            )
+            try:
+                key = PublicKey.from_spki(spki)
+            except CardCodecError:
+                self.faults.append(f"epoch {epoch} was brought back without its key")
+                continue
+            for entry, _ in self._linked(rows, epoch, key):
+                self.sealed[epoch] = (entry.body.seq, entry.leaf)
+                element = entry.element()
+                if element is not None and isinstance(entry.content, Redemption):
+                    self.elements.add(_row(element, basis=entry.content.basis))
+                if isinstance(entry.content, Void):
+                    self.voids.add((self.me[0], epoch, entry.content.seq))
+
+    def _linked(
+        self, rows: Iterable[Row], epoch: int, key: PublicKey
+    ) -> Iterator[tuple[Entry, Row]]:
+        """Entries of a chain, each of which follows the one before, names itself, and is signed."""
+        prev, signed = genesis(self.me[0], epoch, key), True
         for expected, (seq, kind, early, data, leaf, signature) in enumerate(rows, 1):
             if seq != expected:
                 self.faults.append(f"entry {expected} is missing; the next one is {seq}")
@@ -143,15 +179,15 @@ class _Check:
             except RecordError as error:
                 self.faults.append(f"entry {seq}: {error.detail}")
                 return
-            named = (*self.me, seq, kind, early)
+            named = (self.me[0], epoch, seq)
             fault = _fault_of_place(entry, named, prev, leaf) or _fault_of_head(
                 entry, signature, key
             )
             if fault:
                 self.faults.append(f"entry {seq}: {fault}")
                 return
-            self._note(entry)
-            prev, signed = leaf, signature is not None
+            yield entry, (kind, early)
+            prev, signed = entry.leaf, signature is not None
         if not signed:
             self.faults.append("the newest head is not signed")
 
@@ -177,9 +213,10 @@ class _Check:
             self.voids.add((*self.me, content.seq))
 
     def _seals(self, sealed: Sealed, entry: Entry) -> bool:
-        """Whether what is sealed is what went before: in this epoch the entry just before."""
-        before = (self.me[1], entry.body.seq - 1, entry.body.prev)
-        return (sealed.epoch, sealed.seq, sealed.head) == before
+        """Whether what is sealed is what went before: the entry just before, or a former chain."""
+        if sealed.epoch == self.me[1]:
+            return (sealed.seq, sealed.head) == (entry.body.seq - 1, entry.body.prev)
+        return self.sealed.get(sealed.epoch) == (sealed.seq, sealed.head)
 
     def _usage(self) -> None:
         """Elements from elsewhere are those of the usage taken in."""
@@ -245,7 +282,7 @@ def _fault_of_place(entry: Entry, named: Row, prev: bytes, leaf: bytes | None) -
     body = entry.body
     if entry.leaf != leaf or body.prev != prev:
         return "it does not follow the one before"
-    if (body.terminal, body.epoch, body.seq, body.kind, body.moment.early) != named:
+    if (body.terminal, body.epoch, body.seq) != named:
         return "it names another place in the journal"
     return None
 

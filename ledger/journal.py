@@ -172,9 +172,12 @@ class Journal:
         Raises:
             JournalDamagedError: it does not hold.
         """
-        for (signature,) in self._rows("SELECT signature FROM entry ORDER BY seq DESC LIMIT 1"):
+        # One look: between two, another process may have committed the next entry.
+        sql = "SELECT seq, leaf, body, signature FROM entry ORDER BY seq DESC LIMIT 1"
+        for seq, leaf, body, signature in self._rows(sql):
+            self._named(_kept(body), seq, leaf)
             try:
-                check_head(self.head().leaf, signature or b"", self.identity.key)
+                check_head(leaf, signature or b"", self.identity.key)
             except CardCodecError as error:
                 raise damaged("the newest head signature does not hold") from error
 
@@ -207,10 +210,14 @@ class Journal:
         seq, leaf, body = rows[0]
         if self._head is not None and self._head.leaf == leaf:
             return self._head
-        entry = _kept(body)
+        return Head(seq, leaf, self._named(_kept(body), seq, leaf).body.moment)
+
+    def _named(self, entry: Entry, seq: int, leaf: bytes) -> Entry:
+        """The entry, if it has the name it goes by."""
+        me = self.identity
         if (entry.id, entry.leaf) != (RedemptionId(me.terminal, me.epoch, seq), leaf):
             raise damaged(f"entry {seq} does not have the name it goes by")
-        return Head(seq, leaf, entry.body.moment)
+        return entry
 
 
 def create_journal(path: Path, identity: Identity) -> Journal:

@@ -70,6 +70,22 @@ CREATE TABLE acknowledgement (
     data BLOB    NOT NULL
 ) STRICT;
 
+-- Entries of earlier epochs of this terminal, as a copy that was brought back held them: they count
+-- as taken, and are never gone on with.
+CREATE TABLE former_epoch (
+    epoch INTEGER PRIMARY KEY,
+    spki  BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE former (
+    epoch     INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
+    body      BLOB NOT NULL,
+    leaf      BLOB NOT NULL CHECK (length(leaf) = 32),
+    signature BLOB CHECK (length(signature) = 64),
+    PRIMARY KEY (epoch, seq)
+) STRICT, WITHOUT ROWID;
+
 -- Guards against our own mistakes. REPLACE fires no trigger for what it deletes, so it is stopped
 -- before it inserts.
 CREATE TRIGGER entry_follows_the_last BEFORE INSERT ON entry
@@ -78,6 +94,10 @@ BEGIN SELECT RAISE(ABORT, 'an entry follows the last one'); END;
 CREATE TRIGGER entry_never_updated BEFORE UPDATE ON entry
 BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
 CREATE TRIGGER entry_never_deleted BEFORE DELETE ON entry
+BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END;
+CREATE TRIGGER former_never_updated BEFORE UPDATE ON former
+BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
+CREATE TRIGGER former_never_deleted BEFORE DELETE ON former
 BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END;
 CREATE TRIGGER element_never_updated BEFORE UPDATE ON element
 BEGIN SELECT RAISE(ABORT, 'an element is never changed'); END;

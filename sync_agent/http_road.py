@@ -6,6 +6,7 @@ shape: the log-in page of a hotel's network answers 200 to anything, and must ch
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -61,6 +62,7 @@ class HttpRoad:
         *,
         terminal: int,
         epoch: int,
+        trusting: ssl.SSLContext | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._terminal = terminal
@@ -75,6 +77,7 @@ class HttpRoad:
             limits=httpx.Limits(max_connections=1),
             follow_redirects=False,
             trust_env=False,
+            verify=trusting or True,
             transport=transport,
         )
 

@@ -5,8 +5,10 @@ A road carries bytes both ways and believes nothing it carries.
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from ledger.errors import FolderError
 from ledger.folder import TerminalFolder
@@ -17,6 +19,7 @@ from sync_agent.stick import Stick
 from sync_agent.stick_road import StickRoad
 
 TOKEN_SIZE_MAX = 200
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Road(Protocol):
@@ -70,14 +73,42 @@ def open_road(folder: TerminalFolder, where: str | None) -> Road:
     """The road to take: a folder or stick, a URL, or the province's own URL.
 
     Raises:
-        FolderError: no road token.
+        FolderError: no road token, an address that is not encrypted, or no such authority.
         StickError: no such folder.
     """
     config = folder.config
     url = where or config.province
     if url.startswith(("http://", "https://")):
-        return HttpRoad(url, _token(folder), terminal=config.ordinal, epoch=config.epoch)
+        _check_way(url)
+        return HttpRoad(
+            url,
+            _token(folder),
+            terminal=config.ordinal,
+            epoch=config.epoch,
+            trusting=_authority(folder),
+        )
     return StickRoad(Stick(Path(url)), terminal=config.ordinal, epoch=config.epoch)
+
+
+def _check_way(url: str) -> None:
+    """The road token opens a door: it goes in the clear to this machine alone."""
+    where = urlsplit(url)
+    if where.scheme == "http" and where.hostname not in LOOPBACK:
+        raise FolderError(f"{url} is not encrypted; name the province by https://")
+
+
+def _authority(folder: TerminalFolder) -> ssl.SSLContext | None:
+    """Whose certificates to believe: the province's own authority alone, else the system's."""
+    named = folder.config.authority
+    if named is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=folder.root / named)
+    except (OSError, ssl.SSLError) as error:
+        raise FolderError(
+            f"{folder.root / named} holds no certificate of an authority; check authority in"
+            " terminal.toml"
+        ) from error
 
 
 def _token(folder: TerminalFolder) -> str:

@@ -121,8 +121,9 @@ class Rate:
 class DeskKey:
     """The random token of one start: in the URL once, then in a cookie."""
 
-    def __init__(self, *, port: int) -> None:
+    def __init__(self, *, port: int, secure: bool = False) -> None:
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
+        self.secure = secure
         self.cookie = f"khb-desk-{port}"
 
     def opened_by(self, given: str | None) -> bool:

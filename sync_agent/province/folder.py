@@ -29,6 +29,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         repository: folder of the published ledger, relative to the configuration file.
         store: SQLAlchemy URL of the store; a relative SQLite path lies beside the file.
         language: of the desk, ``id`` or ``en``.
+        certificate, certificate_key: of the intake, to speak TLS itself; relative to the file.
         hosts: further names the intake answers to (``sync.example.go.id``), for a proxy before it.
     """
 
@@ -38,6 +39,8 @@ class ProvinceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "sqlite:///province.db"
     )
     language: Annotated[str, msgspec.Meta(pattern=r"^(id|en)$")] = "id"
+    certificate: Annotated[str, msgspec.Meta(min_length=1, max_length=400)] | None = None
+    certificate_key: Annotated[str, msgspec.Meta(min_length=1, max_length=400)] | None = None
     hosts: tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z.:\-]{1,200}$")], ...] = ()
 
 
@@ -60,6 +63,20 @@ class ProvinceFolder:
         if url.startswith(SQLITE_BESIDE) and not url.startswith(SQLITE_BESIDE + "/"):
             return f"{SQLITE_BESIDE}{self.root / url.removeprefix(SQLITE_BESIDE)}"
         return url
+
+    @property
+    def certificate(self) -> tuple[Path, Path] | None:
+        """Certificate and key to speak TLS with; None when a proxy does, or nobody.
+
+        Raises:
+            FolderError: one is named without the other.
+        """
+        named = (self.config.certificate, self.config.certificate_key)
+        if named == (None, None):
+            return None
+        if named[0] is None or named[1] is None:
+            raise FolderError("province.toml names only one of certificate and certificate_key")
+        return self.root / named[0], self.root / named[1]
 
     @property
     def rights(self) -> Path:

@@ -111,14 +111,15 @@ class Desk:
     def _enter(self, token: str | None, lang: str | None) -> Response:
         answer = RedirectResponse("/desk", status_code=303)
         if self._key.opened_by(token):
-            _set_cookie(answer, self._key.cookie, self._key.token)
+            self._set_cookie(answer, self._key.cookie, self._key.token)
         if lang in LANGUAGES:
-            _set_cookie(answer, LANGUAGE_COOKIE, lang)
+            self._set_cookie(answer, LANGUAGE_COOKIE, lang)
         return answer
 
-
-def _set_cookie(answer: Response, name: str, value: str) -> None:
-    answer.set_cookie(name, value, httponly=True, samesite="strict", path="/desk")
+    def _set_cookie(self, answer: Response, name: str, value: str) -> None:
+        answer.set_cookie(
+            name, value, httponly=True, samesite="strict", path="/desk", secure=self._key.secure
+        )
 
 
 def _language(request: Request, province: Province) -> Language:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -66,11 +69,13 @@ def prepare(
     Raises:
         ProvinceError: the address cannot be listened on.
     """
+    tls = _tls(province.folder.certificate)
     listening = _listen(host, port)
     bound = listening.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
-    desk = DeskKey(port=bound)
-    ready = Ready(f"http://{name}:{bound}", f"http://{name}:{bound}/desk?token={desk.token}")
+    desk = DeskKey(port=bound, secure=bool(tls))
+    url = f"{'https' if tls else 'http'}://{name}:{bound}"
+    ready = Ready(url, f"{url}/desk?token={desk.token}")
     loopback = {f"{own}:{bound}" for own in (name, "127.0.0.1", "localhost", "[::1]")}
     hosts = frozenset(loopback) | frozenset(province.folder.config.hosts)
     config = uvicorn.Config(
@@ -83,6 +88,7 @@ def prepare(
         ws="none",
         limit_concurrency=REQUESTS_AT_ONCE,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        **tls,
     )
     return Serving(config, lambda: on_ready(ready)), listening
 
@@ -93,6 +99,21 @@ def run(server: Serving, listening: socket.socket) -> None:
         asyncio.run(server.serve(sockets=[listening]))
     finally:
         listening.close()
+
+
+def _tls(certificate: tuple[Path, Path] | None) -> dict[str, Any]:
+    """What uvicorn needs to speak TLS (1.2 or newer); nothing where a proxy does."""
+    if certificate is None:
+        return {}
+    chain, key = certificate
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ProvinceError(
+            f"cannot speak TLS with {chain} and {key}: {error.strerror or error}; make them with"
+            " deploy/make-province-certificate"
+        ) from error
+    return {"ssl_certfile": str(chain), "ssl_keyfile": str(key)}
 
 
 def _listen(host: str, port: int) -> socket.socket:

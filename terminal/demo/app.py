@@ -32,14 +32,14 @@ STEPS = (
 ROWS = 8
 
 
-def create_app(stage: Stage, *, drawer: list[Report], homes: list[str], away: int) -> FastAPI:
+def create_app(stage: Stage, *, homes: list[str], shown: Report) -> FastAPI:
     """The page and its switches.
 
     Args:
         stage: the running programs.
-        drawer: cards of the drawer.
         homes: what each counter is home to, in words.
-        away: households each counter may serve elsewhere.
+        shown: the cards of the ``drawer``, ``away`` (households a counter may serve elsewhere), and
+            ``without_card``: a made-up number to find a family by.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     page = Environment(loader=PackageLoader("terminal.demo"), autoescape=True)
@@ -53,7 +53,7 @@ def create_app(stage: Stage, *, drawer: list[Report], homes: list[str], away: in
             for c, home in zip(stage.counters, homes, strict=True)
         ]
         html = page.get_template("demo.html").render(
-            folder=_short(stage.folder), steps=STEPS, drawer=drawer, counters=counters, away=away
+            folder=_short(stage.folder), steps=STEPS, counters=counters, **shown
         )
         return HTMLResponse(html)
 

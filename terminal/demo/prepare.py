@@ -20,9 +20,11 @@ from terminal.errors import DemoError
 HOUSEHOLDS = 300
 KECAMATAN = 2
 AWAY_HOUSEHOLDS = 5
+PIN_FILE, PIN = "pin", "620000"
+"""Opens the day at both counters; a real terminal's PIN lies in no file beside it."""
 UNFINISHED = "being-made"
 """Stands in the folder until everything of the demo is made."""
-FORM = 2
+FORM = 3
 """Rises when a demo made by older software cannot be served any more."""
 POINTS = ("Balai Desa", "Puskesmas")
 Say = Callable[[str], None]
@@ -44,14 +46,12 @@ def prepare(folder: Path, *, seed: int | None, say: Say) -> Report:
     write_whole(folder / UNFINISHED, b"")
     say("province and office: making keys and a roster")
     province = call("betang-sync", "province", "init", "--dir", folder / "province", "--json")
-    office = folder / "office"
-    call("betang-provision", "demo", "--households", str(HOUSEHOLDS), "--kecamatan", str(KECAMATAN),
-         "--seed", str(seed), "--dir", office, "--json")  # fmt: skip
-    _publish(office, folder)
+    office = _office(folder, seed)
     say("counters: enrolling two terminals")
     terminals = _enrol(folder, office, province["url"])
     say("cards: issuing twelve")
     chosen = _issue(office, _choose(_households(office)), folder / "cards", seed=seed)
+    _tag(office, chosen)
     _publish(office, folder)
     _first_release(folder, province["config"], chosen)
     _first_stick(folder, province["config"], terminals)
@@ -143,6 +143,26 @@ def _publish(office: Path, folder: Path) -> None:
     call("betang-provision", "publish", "--office", office, "--province", public, "--json")
 
 
+def _office(folder: Path, seed: int) -> Path:
+    """The office, and meanwhile the keys of the counters: a PIN is slow on purpose."""
+    office = folder / "office"
+    write_whole(folder / PIN_FILE, f"{PIN}\n".encode(), mode=0o600)
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.submit(
+            call, "betang-provision", "demo", "--households", str(HOUSEHOLDS), "--kecamatan",
+            str(KECAMATAN), "--seed", str(seed), "--dir", office, "--json",
+        )  # fmt: skip
+        keys = [
+            pool.submit(call, "betang-terminal", "init", "--dir", folder / f"counter{number}",
+                        "--pin-file", folder / PIN_FILE, "--json")
+            for number in range(1, KECAMATAN + 1)
+        ]  # fmt: skip
+        for one in (made, *keys):
+            one.result()
+    _publish(office, folder)
+    return office
+
+
 def _enrol(folder: Path, office: Path, url: str) -> list[Report]:
     """Two terminals: each home to one kecamatan, both holding the rights of both."""
     codes = sorted({h["kecamatan"] for h in _households(office)})
@@ -150,7 +170,6 @@ def _enrol(folder: Path, office: Path, url: str) -> list[Report]:
     terminals = []
     for number, home in enumerate(codes, 1):
         root = folder / f"counter{number}"
-        call("betang-terminal", "init", "--dir", root, "--json")
         place = next(h["desa_name"] for h in _households(office) if h["kecamatan"] == home)
         call("betang-provision", "enrol", "--office", office, "--terminal", root,
              "--name", f"Loket {number}", "--point", f"{POINTS[number - 1]} {place}",
@@ -158,6 +177,13 @@ def _enrol(folder: Path, office: Path, url: str) -> list[Report]:
              "--officer", f"P{number}", "--json")  # fmt: skip
         terminals.append({"id": f"T{number:03d}", "config": str(root / "terminal.toml")})
     return terminals
+
+
+def _tag(office: Path, chosen: list[Report]) -> None:
+    """The families of the drawer can be found by their made-up KTP and KK too."""
+    listed = {c["report"]["household"] for c in chosen if c["drawer"]["kecamatan"]}
+    words = [word for id in sorted(listed) for word in ("--household", id)]
+    call("betang-provision", "look-up", "--office", office, *words, "--json")
 
 
 def _households(office: Path) -> list[Report]:

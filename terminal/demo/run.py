@@ -14,6 +14,7 @@ import uvicorn
 
 from terminal.demo.app import create_app
 from terminal.demo.prepare import AWAY_HOUSEHOLDS, Report, Say
+from terminal.demo.programs import call
 from terminal.demo.stage import Stage
 from terminal.errors import DemoError
 
@@ -44,7 +45,12 @@ def _run(folder: Path, report: Report, listening: socket.socket, *, say: Say, ur
     stage.start()
     try:
         kept = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
-        app = create_app(stage, drawer=kept["drawer"], homes=kept["homes"], away=AWAY_HOUSEHOLDS)
+        shown = {
+            "drawer": kept["drawer"],
+            "away": AWAY_HOUSEHOLDS,
+            "without_card": _without_card(report),
+        }
+        app = create_app(stage, homes=kept["homes"], shown=shown)
         say(f"Open   {url}")
         say(f"Data   {folder}  (delete it to begin anew)")
         say("Stop   Ctrl-C")
@@ -70,6 +76,13 @@ def _alone(lock: Path, url: str) -> Iterator[None]:
         file.write(url)
         file.flush()
         yield
+
+
+def _without_card(report: Report) -> str:
+    """The KK number of the drawer's first family, invented anew and never kept."""
+    household = report["cards"][0]["household"]
+    words = ("--office", report["office"], "--household", household, "--json")
+    return str(call("betang-provision", "numbers", *words)[0]["number"])
 
 
 def _listen() -> socket.socket:

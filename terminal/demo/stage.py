@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from terminal.demo.pages import Page
+from terminal.demo.prepare import PIN_FILE
 from terminal.demo.programs import Serving, call, command, serve
 from terminal.errors import DemoError
 
@@ -43,6 +45,17 @@ class CounterOnStage:
         self.port = urllib.parse.urlsplit(url).port or 0
         self.page = Page(url)
         self.starts += 1
+
+    def open_day(self, pin_file: Path) -> None:
+        """Let the counter call families by name; without it, it serves by card all the same."""
+        with suppress(DemoError):
+            words = ("--config", self.config, "--pin-file", pin_file, "--json")
+            call("betang-terminal", "open-day", *words)
+
+    def close_day(self) -> None:
+        """Leave no key in memory."""
+        with suppress(DemoError):
+            call("betang-terminal", "close-day", "--config", self.config, "--json")
 
     def state(self) -> Report:
         """What the counter's own page says; empty while it is down."""
@@ -107,6 +120,7 @@ class Stage:
         """
         starts = [self._pool.submit(c.start) for c in self.counters]
         starts.append(self._pool.submit(self._start_province))
+        starts += [self._pool.submit(c.open_day, self.folder / PIN_FILE) for c in self.counters]
         try:
             for started in starts:
                 started.result()
@@ -119,6 +133,8 @@ class Stage:
         for serving in (*(c.serving for c in self.counters), self._province):
             if serving is not None:
                 serving.stop()
+        for closed in [self._pool.submit(c.close_day) for c in self.counters]:
+            closed.result()
         self._pool.shutdown(wait=True)
 
     def province(self) -> Report:

@@ -1,6 +1,7 @@
 """From journal to province and back by network, with everything that goes wrong on a line."""
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from ledger.entry import Opened
+from ledger.errors import RolledBackError
 from ledger.folder import TerminalFolder
 from ledger.journal import Identity, create_journal
 from sync_agent.agent import Report, sync_once
@@ -200,6 +202,12 @@ def put_back(folder: TerminalFolder) -> None:
     create_journal(folder.journal, identity).close()
 
 
+def put_whole_disk_back(folder: TerminalFolder) -> None:
+    """The copy is older than the province's word, too: the machine cannot know."""
+    put_back(folder)
+    shutil.rmtree(folder.in_box / "acknowledgements")
+
+
 def test_journal_shorter_than_the_province_holds_is_a_fork_that_changes_nothing(
     world: SyncWorld,
 ) -> None:
@@ -212,13 +220,13 @@ def test_journal_shorter_than_the_province_holds_is_a_fork_that_changes_nothing(
         assert world.province.head(1, 1).seq == 1
 
 
-def test_other_history_is_a_fork_that_changes_nothing_and_brings_the_ledger(
+def test_other_history_is_a_fork_that_changes_nothing_and_ends_service(
     world: SyncWorld,
 ) -> None:
     world.take(world.one, world.homes_1[0])
     with world.serving() as at:
         sync(world.one, at.url)
-        put_back(world.one)
+        put_whole_disk_back(world.one)
         world.record(world.one, Opened("cerita lain"))
         world.record(world.one, Opened("dan seterusnya"))
         world.take(world.two, world.homes_1[1])
@@ -227,9 +235,9 @@ def test_other_history_is_a_fork_that_changes_nothing_and_brings_the_ledger(
         with pytest.raises(ForkError, match="another history"):
             sync(world.one, at.url)
         assert world.province.head(1, 1) == held
-    world.one.rights.unlink(missing_ok=True)
-    assert install(world, world.one).problem is None
-    assert taken(world.one, world.homes_1[1]) == 1
+    assert (world.one.in_box / "metadata" / "timestamp.json").exists()
+    with pytest.raises(RolledBackError):  # the province's word came along: no more service here
+        install(world, world.one)
 
 
 def test_shut_out_terminal_is_told_at_the_next_contact(world: SyncWorld) -> None:

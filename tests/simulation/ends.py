@@ -41,13 +41,13 @@ def _open_every_road(story: Story) -> None:
     story.network.deliver_late()
     for machine in story.machines:
         machine.disk.faults.cut_at = machine.disk.faults.room = None
-        if abs(machine.clock.wall - story.town.clock.wall) > 300:
-            machine.clock.wall = story.town.clock.wall
+        machine.clock.wall = story.town.clock.wall
+    for former in story.formers:
+        story.hand_in_former(former)
     for _ in range(ROUNDS):
         story.pass_time(7200)
-        for machine in list(story.serving()):
-            if not machine.gone:
-                story.sync(machine)
+        for machine in story.serving():
+            story.sync(machine)
     for machine in story.machines:
         if machine.gone and not machine.stolen:
             hand_in(story, machine)
@@ -67,6 +67,13 @@ def nothing_lost(story: Story, held: dict[Named, Entry], evidence: dict[Named, E
     """Every entry of every machine that is left is at the province, as log or as evidence."""
     witness = story.witness
     left: set[Named] = set()
+    for former in story.formers:
+        missing = sorted(story.witness.brought[former.config.ordinal] - held.keys())
+        witness.say(
+            "what was brought back reaches the province",
+            not missing,
+            f"{[id.number() for id, _ in missing[:3]]} of {len(missing)}",
+        )
     outside = {(t.ordinal, t.epoch) for t in story.town.terminals if t.shut_out is not None}
     for machine in story.machines:
         if machine.stolen or machine.whose in outside:

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 from tuf.api.metadata import Root
 
 from card_codec.keys import PrivateKey
+from ledger.backup import back_up
+from ledger.folder import open_folder
 from ledger.policy import DAY
 from ledger.repository import tuf_key, tuf_signer
+from ledger.restore import bring_back
 from sync_agent.errors import ProvinceError, StickError
 from sync_agent.province.sticks import once_with
 from sync_agent.stick import Stick
+from tests.simulation.disk import Disk
 from tests.simulation.machine import Machine
 from tests.world import FakeClock
 
@@ -149,6 +153,46 @@ def rolled_back(story: Story) -> None:
     rolled_back(story)
 
 
+def backup_made(story: Story) -> None:
+    """Somebody copies a journal to a stick, as the handbook says, while it is served."""
+    machine = honest(story)
+    machine.stop()
+    if not machine.entries():
+        for _ in range(6):
+            story.family_comes(machine)
+            story.after(machine)
+        machine.stop()
+    to = story.folder / f"backup-of-{machine.name}"
+    back_up(machine.folder.journal, to)
+    story.backups[machine.name] = to
+
+
+def disk_dead(story: Story) -> None:
+    """A disk dies; the copy is brought back in a new epoch, and the old chain handed in."""
+    for name, copy in sorted(story.backups.items()):
+        machine = next(one for one in story.machines if one.name == name)
+        if machine.gone or machine.shared:
+            continue
+        story.witness.look_at(machine)
+        machine.stop()
+        machine.gone = machine.stolen = True  # nothing of it will ever be seen again
+        folder = story.town.new_epoch(machine.whose[0])
+        for file in folder.root.glob("journal.db*"):
+            file.unlink()
+        bring_back(folder, copy, signer=folder.signer(), now=machine.clock.read())
+        story.release()
+        after = story.add_machine(folder)
+        story.witness.brought_back(after, copy / "journal.db")
+        old = open_folder(folder.root / "former" / str(machine.whose[1]))
+        story.drives.plug(old, Disk(story.chance))
+        story.formers.append(old)
+        story.hand_in_former(old)
+        story.faults["backup restored"] += 1
+        return
+    backup_made(story)
+    disk_dead(story)
+
+
 def province_saved(story: Story) -> None:
     """The province's nightly copy."""
     story.town.province.close()
@@ -230,6 +274,8 @@ MISHAPS: dict[str, Callable[[Story], None]] = {
     "cloned": cloned,
     "image taken": image_taken,
     "rolled back": rolled_back,
+    "backup made": backup_made,
+    "backup restored": disk_dead,
     "province saved": province_saved,
     "province restored": province_restored,
     "replaced card": replaced_card,
@@ -237,13 +283,18 @@ MISHAPS: dict[str, Callable[[Story], None]] = {
     "blocked card": blocked,
     "late arrivals": late_arrivals,
 }
-LATER = {"rolled back": "image taken", "province restored": "province saved"}
+LATER = {
+    "rolled back": "image taken",
+    "backup restored": "backup made",
+    "province restored": "province saved",
+}
 """The second follows the first, some time after."""
 
 
 def honest(story: Story) -> Machine:
     """A machine that nobody has copied, and that is not the only one left."""
-    found = [one for one in story.serving() if not one.shared and one.name not in story.images]
+    copied = {*story.images, *story.backups}
+    found = [one for one in story.serving() if not one.shared and one.name not in copied]
     return story.chance.choice(found or story.serving())
 
 

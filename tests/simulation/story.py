@@ -14,6 +14,7 @@ from ledger import database
 from ledger.entry import Entry
 from ledger.errors import RolledBackError
 from ledger.folder import TerminalFolder
+from sync_agent.agent import sync_once
 from sync_agent.errors import ForkError, ProvinceError, RefusedThereError, RoadError
 from sync_agent.roads import Road
 from sync_agent.stick import Stick
@@ -73,6 +74,8 @@ class Story:
         self.witness = Witness(self.town, self._quantities())
         self.network = Network(lambda: self.town.province, self.chance)
         self.images: dict[str, tuple[TerminalFolder, int, int]] = {}
+        self.backups: dict[str, Path] = {}
+        self.formers: list[TerminalFolder] = []
         self.cards = {(h, 1): self.town.card(h) for h in self.households}
         self.with_persons = {id for id, member, _ in self.witness.quantities if member}
         self.issue = dict.fromkeys(self.households, 1)
@@ -254,6 +257,15 @@ class Story:
         machine = self.add_machine(folder)
         self.faults["new epoch"] += 1
         return machine
+
+    def hand_in_former(self, folder: TerminalFolder) -> None:
+        """The chain of an earlier epoch goes to the province by a stick that is not damaged."""
+        path = self.folder / "careful-stick"
+        path.mkdir(exist_ok=True)
+        stick, config = Stick(path), folder.config
+        road = StickRoad(stick, terminal=config.ordinal, epoch=config.epoch)
+        sync_once(folder, road, now=self.town.clock.wall)
+        mishaps.carry(self, stick)
 
     def release(self) -> None:
         """The office signs and the province takes it."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter, defaultdict
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -44,6 +47,7 @@ class Witness:
     voids: set[Named] = field(default_factory=set)
     checked: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
+    brought: dict[int, set[Named]] = field(default_factory=dict)
     blind: int = 0
     redemptions: int = 0
 
@@ -71,6 +75,23 @@ class Witness:
     def took_back(self, machine: Machine, seq: int) -> None:
         """A void was said to be durable."""
         machine.voided.add(RedemptionId(*machine.whose, seq))
+
+    def brought_back(self, machine: Machine, copy: Path) -> None:
+        """A copy was brought back: all it holds counts as taken from the first act on."""
+        with closing(sqlite3.connect(copy)) as db:
+            entries = [read_entry(body) for (body,) in db.execute("SELECT body FROM entry")]
+        names = {(entry.id, entry.leaf) for entry in entries}
+        self.brought.setdefault(machine.whose[0], set()).update(names)
+        for entry in entries:
+            if isinstance(entry.content, Void):
+                machine.voided.add(
+                    RedemptionId(entry.id.terminal, entry.id.epoch, entry.content.seq)
+                )
+            element = entry.element()
+            if element is not None:
+                known = machine.views.setdefault(element.right, {})
+                known[entry.id, entry.leaf[:8]] = element.quantity
+        self.look_at(machine)
 
     def look_at(self, machine: Machine) -> None:
         """After a restart or a look into the box: nothing is gone, everything new is noted."""

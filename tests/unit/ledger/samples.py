@@ -20,6 +20,8 @@ from ledger.entry import (
     Void,
     make_entry,
 )
+from ledger.locked_key import LockedKey
+from ledger.people_file import Family, NumberTag, PeopleFile, Person, Role
 from ledger.policy import (
     ClassQuantity,
     FreshnessStep,
@@ -78,7 +80,18 @@ BITS = StatusList.from_indices(6, [1]).encode()
 STATUS = StatusFile("khb-status-1", "629901", state_root(BASE), BITS)
 ACKNOWLEDGEMENT = Acknowledgement("khb-ack-1", 1, 1, 7, bytes(32), NOW)
 
-RECORDS: tuple[Record, ...] = (BASE, POLICY, ROLL, STATUS, ACKNOWLEDGEMENT)
+PEOPLE = PeopleFile(
+    form="khb-people-1", desa="6299012001", period="2026-4", number=1, look_up_key=bytes(40),
+    families=(
+        Family(
+            HOUSEHOLD, "Siti Aminah",
+            (Person(1, "Siti Aminah", Role.HEAD, None), Person(3, "Rahmad", Role.CHILD, 2014)),
+            (NumberTag(0, bytes(16)), NumberTag(1, bytes(range(16)))),
+        ),
+    ),
+)  # fmt: skip
+LOCKED = LockedKey("khb-locked-1", 64, 1, bytes(16), bytes(12), bytes(90))
+RECORDS: tuple[Record, ...] = (BASE, POLICY, ROLL, STATUS, ACKNOWLEDGEMENT, PEOPLE, LOCKED)
 
 ELEMENTS = tuple(
     Element(RedemptionId(2, 1, seq), LEAF, Right(HOUSEHOLD, 0, 1, 1), 1, NOW // 60)

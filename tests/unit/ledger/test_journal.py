@@ -330,3 +330,24 @@ def test_head_that_is_no_longer_the_one_written_ends_service(journal: Journal, s
     tamper(journal.path, sql)
     with pytest.raises(JournalDamagedError, match="stop service and run fsck"):
         commit(journal, given())
+
+
+def test_entry_committed_between_two_looks_is_no_damage(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent opens the journal at any moment, and so in the middle of the counter's next act."""
+    commit(journal, given())
+    reader = open_journal(journal.path, reading=True)
+    look = Journal._rows
+
+    def look_and_meanwhile(self: Journal, sql: str, *values: object) -> list[tuple[object, ...]]:
+        found = look(self, sql, *values)
+        if self is reader:
+            commit(journal, given())
+        return found
+
+    monkeypatch.setattr(Journal, "_rows", look_and_meanwhile)
+    reader.check_head()
+    monkeypatch.undo()
+    assert journal.head().seq > 1
+    reader.close()

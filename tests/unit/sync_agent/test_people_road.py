@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.entry import LookUp, Presented
 from ledger.people_file import people_path
 from ledger.sealing import read_recipient
 from sync_agent.errors import IntakeRefusedError
@@ -72,6 +73,7 @@ def test_people_of_a_decree_that_names_none_leave_the_terminal(named: SyncWorld)
         sync(named.one, at.url)
         assert install(named, named.one).problem is None
     assert [p for p in named.one.root.rglob("*.age") if p.is_file()] == []
+    assert list(named.province_folder.repository.folder.rglob("*.age")) == []
 
 
 def test_province_holds_people_that_it_cannot_read(named: SyncWorld) -> None:
@@ -80,6 +82,16 @@ def test_province_holds_people_that_it_cannot_read(named: SyncWorld) -> None:
     assert [p for p in files if b"Siti" in p.read_bytes() or b"Yanti" in p.read_bytes()] == []
     assert any(path.name.endswith(f"{DESA_1}.age") for path in files)
     assert people_path(DESA_1) == f"people/629901/{DESA_1}.age"
+
+
+def test_look_ups_travel_as_what_happened_and_name_no_number(named: SyncWorld) -> None:
+    number = named.record(named.one, LookUp(named.homes_1[0], 1, ""))
+    named.record(named.one, LookUp(None, 0, "look_up_unknown"))
+    named.take(named.one, named.homes_1[0], presented=Presented.LOOK_UP)
+    with named.serving() as at:
+        report = sync(named.one, at.url)
+    assert (number, report.uploaded, report.accepted) == ("T001-0001", 3, 3)
+    assert report.acknowledgement == "T001-0003"
 
 
 def _with(folder: Path, data: bytes) -> list[Path]:

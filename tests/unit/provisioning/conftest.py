@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from provisioning.cli import main
 from tests.unit.provisioning.command import Run
 from tests.unit.provisioning.played import Province, make_office
+from tests.unit.provisioning.served import Served, make_served
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +42,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return ended.value.code, out, err
 
     return run
+
+
+@pytest.fixture
+def served(office: Path, province: Province) -> Iterator[Served]:
+    made = make_served(office, province)
+    yield made
+    made.counter.close()

@@ -41,6 +41,8 @@ from ledger.record import TIME_MAX
 
 METADATA_NAME = re.compile(r"([1-9][0-9]{0,8})\.([a-z0-9-]+)\.json")
 TIME_FIELD = "x-khb-time"
+STOLEN_FIELD = "x-khb-online-stolen"
+"""In a root: what the online key of the root before blocked and dated counts no more."""
 EXPIRES_DAYS = {"root": 730, "snapshot": 60, "timestamp": 60}
 """Freshness is judged by the policy's ladder; expiry only bounds a freeze."""
 TARGETS_EXPIRES_DAYS = 400
@@ -207,6 +209,11 @@ def read_role(path: Path, kind: type[Role]) -> Role:
     if not isinstance(signed, kind):
         raise RightsError(f"{path} is a {signed.type}, not a {kind.__name__}")
     return signed
+
+
+def says_stolen(root: Root) -> bool:
+    """Whether a root says that the online key before it was stolen."""
+    return root.unrecognized_fields.get(STOLEN_FIELD) is True
 
 
 def signed_time(signed: Root | Snapshot | Targets | Timestamp) -> int:

@@ -229,6 +229,10 @@ class Rights:
         """Number of the newest changes of each kecamatan installed here."""
         return dict(self._rows("SELECT kecamatan, changes FROM base"))
 
+    def changes_by(self) -> dict[str, str]:
+        """Which keys might sign the changes of each kecamatan when they were installed."""
+        return dict(self._rows("SELECT kecamatan, changes_by FROM base"))
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

@@ -37,6 +37,16 @@ class Known:
         latest = max(elements, key=lambda e: (e.minute, e.id), default=None)
         return Taken(sum(e.quantity for e in elements), latest)
 
+    def totals(self) -> dict[Right, int]:
+        """What is taken of every right of which anything was, voids taken out."""
+        rows = self._rows(
+            "SELECT household, member, programme, window, sum(quantity) FROM element e"
+            " WHERE NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = e.terminal"
+            " AND v.epoch = e.epoch AND v.seq = e.seq)"
+            " GROUP BY household, programme, window, member"
+        )
+        return {Right(*right): total for *right, total in rows}
+
     def elements(self, right: Right) -> list[Element]:
         """Every element of that right that stands."""
         rows = self._rows(

@@ -28,6 +28,8 @@ from terminal.after import Voided, answer_handover, close_day, void
 from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.disk_watch import DiskWatch
 from terminal.errors import WrongRequestError
+from terminal.exposure import Exposure
+from terminal.exposure_at import exposure_at, given_unheard
 from terminal.look_up import PeopleDrawer, look_up
 from terminal.redeem import (
     Desk,
@@ -215,6 +217,11 @@ class Counter:
         with self._lock:
             return self._state()
 
+    def exposure(self, *, event: int | None = None) -> Exposure:
+        """What could be given twice and what a thief could give, here and at an event."""
+        with self._lock:
+            return exposure_at(self._desk, event=event)
+
     def close(self) -> None:
         """Close the files."""
         with self._lock:
@@ -271,24 +278,12 @@ class Counter:
             head=head.leaf.hex() if head.seq else "",
             seq=head.seq,
             away_left=away_left,
-            twice_rupiah=self._twice(known_to_all),
+            twice_rupiah=given_unheard(desk),
             clock_wrong=moment.clock_wrong,
             at=moment.early,
             asks_handover=bool(last and not last[1] and last[0].body.seq <= desk.handover_since),
             last_refusal=self._tally.last_refusal,
             problem=self._problem or next(iter(desk.people.problems), None),
-        )
-
-    def _twice(self, known_to_all: int) -> int:
-        """Worth of what was given away from home and no other terminal can know of yet."""
-        rights = self._desk.rights
-        if rights is None:
-            return 0
-        worth = {p.number: p.worth for p in rights.policy.programmes}
-        return sum(
-            element.quantity * worth.get(element.right.programme, 0)
-            for element in self._desk.journal.known().away_elements()
-            if element.id.seq > known_to_all
         )
 
 

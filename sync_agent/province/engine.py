@@ -9,6 +9,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from psycopg.adapt import PyFormat
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -54,8 +55,15 @@ def open_engine(url: str) -> Engine:
         return _sqlite(url)
     # No ping before each use: a server that was started anew costs one answer "come back later".
     engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10)
+    event.listen(engine, "connect", lambda connection, _record: prefer_c(connection))
     event.listen(engine, "begin", _begin_postgresql)
     return engine
+
+
+def prefer_c(connection: Any) -> None:
+    """Let psycopg write byte strings in C: by the type's name it takes its DB-API wrapper's way."""
+    adapters = connection.adapters
+    adapters.register_dumper(bytes, adapters.get_dumper(bytes, PyFormat.BINARY))
 
 
 def shown(url: str) -> str:

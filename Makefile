@@ -80,7 +80,7 @@ docs: setup ## rewrite the pages of docs/ that are made from tables
 lock: setup ## bring requirements.lock in step with pyproject.toml; UPGRADE=--upgrade renews all
 	@test -x .setup/uv/bin/uv || { $(BIN)/python -m venv .setup/uv && .setup/uv/bin/pip install -qq uv; }
 	@.setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
-	  --no-emit-index-url --no-header --extra dev --output-file requirements.lock pyproject.toml
+	  --no-emit-index-url --no-header --extra dev --extra province --output-file requirements.lock pyproject.toml
 
 .PHONY: clean
 clean: ## remove all that make has made, the demo's data and .venv too

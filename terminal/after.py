@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.clock import Moment, day_begins, judge_time
+from ledger.clock import Moment, day_begins
 from ledger.entry import Closed, Content, Entry, Handover, Redemption, Void
 from ledger.journal import Act
 from ledger.totals import total_up
@@ -42,9 +42,8 @@ def void(desk: Desk, seq: int, *, reason: str, second: str) -> Voided:
         JournalDamagedError: the journal is damaged; service stops.
     """
     content = Void(seq, _words(reason, 80, "say why"), second_person(desk, second))
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
+        moment = act.moment(desk.clock.read())
         redemption = _voidable(act, seq, moment)
         entry, _ = append(desk, act, moment, content)
     return Voided(redemption.id.number(), entry.id.number())
@@ -60,7 +59,6 @@ def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry
         NotSavedError: the disk refused; the question stands.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
         seq = act.awaiting_handover(0)
         if seq is None or seq > desk.handover_since:
@@ -68,7 +66,7 @@ def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry
         content: Content = Handover(seq)
         if not handed_over:
             content = Void(seq, "not handed over before a restart", second_person(desk, second))
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
+        moment = act.moment(desk.clock.read())
         entry, _ = append(desk, act, moment, content)
     return entry
 
@@ -83,12 +81,11 @@ def close_day(desk: Desk) -> Closed | None:
         NotSavedError: the disk refused; the day is still open.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
         if act.is_closed() or act.head.seq == 0:
             return None
         closed = total_up(*act.day())
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
+        moment = act.moment(desk.clock.read())
         append(desk, act, moment, closed)
     return closed
 

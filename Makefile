@@ -49,7 +49,7 @@ bench-journal: setup ## what a broken road costs the counter, and proving a mill
 	@$(BIN)/python -m bench.journal
 
 .PHONY: bench-sync
-bench-sync: setup ## the road: bytes on the wire, and the province's intake; bench/out/sync.json
+bench-sync: setup ## the road: bytes on the wire, the intake, the counter beside it; bench/out/sync.json
 	@$(BIN)/python -m bench.sync
 
 .PHONY: setup-test

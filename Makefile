@@ -49,7 +49,7 @@ bench-journal: setup ## what a broken road costs the counter, and proving a mill
 	@$(BIN)/python -m bench.journal
 
 .PHONY: bench-sync
-bench-sync: setup ## the road: bytes on the wire, and the province's intake; bench/out/sync.json
+bench-sync: setup ## the road: bytes on the wire, the intake, the counter beside it; bench/out/sync.json
 	@$(BIN)/python -m bench.sync
 
 .PHONY: setup-test
@@ -80,7 +80,7 @@ docs: setup ## rewrite the pages of docs/ that are made from tables
 lock: setup ## bring requirements.lock in step with pyproject.toml; UPGRADE=--upgrade renews all
 	@test -x .setup/uv/bin/uv || { $(BIN)/python -m venv .setup/uv && .setup/uv/bin/pip install -qq uv; }
 	@.setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
-	  --no-emit-index-url --no-header --extra dev --output-file requirements.lock pyproject.toml
+	  --no-emit-index-url --no-header --extra dev --extra province --output-file requirements.lock pyproject.toml
 
 .PHONY: clean
 clean: ## remove all that make has made, the demo's data and .venv too

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,11 +78,14 @@ class DayRoom:
         return True
 
 
-def find_room(folder: Path, environment: Mapping[str, str]) -> DayRoom | None:
-    """The room of the terminal in this folder; None where the system keeps no folder in memory."""
+def find_room(folder: Path) -> DayRoom | None:
+    """The room of the terminal in this folder; None where the system keeps no folder in memory.
+
+    It is the same for a service and for a shell of the same user, so no variable of a session
+    counts, and the folder of a session, which goes with it, comes last.
+    """
     uid = os.getuid()
-    named = environment.get("XDG_RUNTIME_DIR")
-    for root in (*([Path(named)] if named else []), Path(f"/run/user/{uid}"), Path("/dev/shm")):  # noqa: S108 - kept in memory
+    for root in (Path("/dev/shm"), Path(f"/run/user/{uid}")):  # noqa: S108 - kept in memory
         if os.access(root, os.W_OK) and is_in_memory(root):
             name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
             return DayRoom(root / f"betang-{uid}" / name)

@@ -67,7 +67,16 @@ def sealed_people(
         if to:
             path = people_path(place.desa)
             found[path] = _sealed(office, place.desa, period, to)
+    _forget(office.roster, period, set(found))
     return found
+
+
+def _forget(roster: Roster, period: str, sealed: set[str]) -> None:
+    """Of a period that is over the office keeps no tag, and no file of a desa no longer served."""
+    roster.db.execute("DELETE FROM look_up_tag WHERE period != ?", (period,))
+    kept = [path for (path,) in roster.db.execute("SELECT path FROM sealed").fetchall()]
+    for path in set(kept) - sealed:
+        roster.db.execute("DELETE FROM sealed WHERE path = ?", (path,))
 
 
 def _recipients(roster: Roster, terminals: Iterable[Terminal]) -> dict[int, str]:

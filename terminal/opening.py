@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from getpass import getpass
 from pathlib import Path
@@ -25,7 +24,7 @@ def open_for_use(config: Path, *, serving: bool = False) -> Counter:
     """
     folder = open_folder(config)
     ensure_journal(folder)
-    return open_counter(folder, serving=serving, room=find_room(folder.root, os.environ))
+    return open_counter(folder, serving=serving, room=find_room(folder.root))
 
 
 def room_of(folder: TerminalFolder) -> DayRoom:
@@ -34,10 +33,10 @@ def room_of(folder: TerminalFolder) -> DayRoom:
     Raises:
         CustodyError: this system keeps no folder in memory.
     """
-    room = find_room(folder.root, os.environ)
+    room = find_room(folder.root)
     if room is None:
         raise CustodyError(
-            "this system keeps no folder in memory (/run/user or /dev/shm) for the day's key;"
+            "this system keeps no folder in memory (/dev/shm or /run/user) for the day's key;"
             " mount a tmpfs there"
         )
     return room

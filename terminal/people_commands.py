@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,7 @@ from ledger.contents import read_contents
 from ledger.custody import FileCustody, KeyCustody, OpenedCustody, open_day, unlock
 from ledger.day_room import find_room
 from ledger.folder import open_folder
-from ledger.people import people_files
+from ledger.people import open_people
 from ledger.totals import units_given
 from terminal.contents_table import contents_table
 from terminal.opening import open_for_use, read_pin, read_typed, room_of
@@ -36,20 +35,22 @@ def add_people_commands(app: typer.Typer) -> None:
 
 def open_day_command(config: Config, pin_file: PinFile, as_json: Json = False) -> None:
     """Open people files for the day; the key lies in memory until the day is closed."""
-    folder = open_folder(config)
+    folder, clock = open_folder(config), SystemClock()
     room = room_of(folder)
-    open_day(folder, room, read_pin(pin_file), SystemClock().read())
-    desa = [path.stem for path in people_files(folder.people)]
-    report = {"open": True, "people": desa}
-    typer.echo(json.dumps(report) if as_json else f"open: people of {len(desa)} villages")
+    open_day(folder, room, read_pin(pin_file), clock.read())
+    people = open_people(folder, FileCustody(room, clock))
+    desa, problems = sorted(people.files), list(people.problems)
+    report = {"open": True, "people": desa, "problems": problems}
+    told = [f"open: people of {len(desa)} villages", *problems]
+    typer.echo(json.dumps(report) if as_json else "\n".join(told))
 
 
 def close_day_command(config: Config, as_json: Json = False) -> None:
-    """Record the day's totals and wipe its key; people files stay sealed until the next day."""
+    """Wipe the day's key and record its totals; people files stay sealed until the next day."""
     folder = open_folder(config)
+    room = find_room(folder.root)
+    was_open = room is not None and room.wipe()  # first: no fault of the journal leaves it open
     totals = _close(config) if folder.journal.exists() else None
-    room = find_room(folder.root, os.environ)
-    was_open = room is not None and room.wipe()
     report = {"open": False, "was_open": was_open, "totals": totals}
     if totals is not None and not as_json:
         for name, value in totals.items():
@@ -119,7 +120,7 @@ def contents_command(
 ) -> None:
     """What a thief of this terminal could read, taken open and taken closed; changes nothing."""
     folder, clock = open_folder(config), SystemClock()
-    room = find_room(folder.root, os.environ)
+    room = find_room(folder.root)
     custody: KeyCustody = FileCustody(room, clock)
     day_open = custody.is_open()
     if pin_file is not None:

@@ -124,7 +124,18 @@ def _publish(province: ProvinceFolder, store: Store, release: Release, now: int)
             for kecamatan, base in release.bases.items()
         ],
     )
+    _purge_people(repository, release.roles["targets"][0])
     return version
+
+
+def _purge_people(repository: Repository, decree: Targets) -> None:
+    """People of a period that is over leave the province too, though it never could read them."""
+    named = {
+        info.hashes["sha256"] for path, info in decree.targets.items() if path.startswith("people/")
+    }
+    for file in (repository.targets / "people").glob("*/*"):
+        if file.is_file() and file.name.partition(".")[0] not in named:
+            file.unlink()
 
 
 def _verify(province: ProvinceFolder, source: Path, now: int) -> Release:

@@ -17,9 +17,13 @@ from tests.served import serving
 SCREEN = ViewportSize(width=1366, height=768)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; `make setup-test` brings it."""
+    """Debian's Chromium; `make setup-test` brings it.
+
+    It ends with the module: Playwright's event loop runs in this thread until then, and would be
+    in the way of every later test that runs one of its own.
+    """
     program = shutil.which("chromium")
     if program is None:
         pytest.fail("chromium is not installed; make setup-test brings it")

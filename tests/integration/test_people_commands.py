@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -96,7 +95,7 @@ def test_day_is_opened_with_its_pin_and_closed_again(place: Place) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == "this PIN does not open the sealing key; type it again\n"
     opened = json.loads(place.open_day().stdout)
-    assert opened["open"] is True
+    assert (opened["open"], opened["problems"]) == (True, [])
     assert opened["people"]
     closed = json.loads(place.terminal("close-day", "--json").stdout)
     assert closed == {"open": False, "was_open": True, "totals": None}
@@ -178,7 +177,7 @@ def test_closed_terminals_disk_holds_no_name_and_no_number(place: Place) -> None
 
 
 def test_day_survives_the_end_of_a_command_but_lies_on_no_disk(place: Place) -> None:
-    room = find_room(place.config, os.environ)
+    room = find_room(place.config)
     assert room is not None
     assert is_in_memory(room.path)
     assert not room.path.exists()
@@ -186,6 +185,19 @@ def test_day_survives_the_end_of_a_command_but_lies_on_no_disk(place: Place) -> 
     assert b"AGE-SECRET-KEY" in room.path.read_bytes()
     assert room.path.stat().st_mode & 0o777 == 0o600
     place.terminal("close-day")
+    assert not room.path.exists()
+
+
+def test_closing_wipes_the_key_even_if_the_journal_is_damaged(place: Place) -> None:
+    room = find_room(place.config)
+    assert room is not None
+    place.open_day()
+    journal = place.config / "journal.db"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:5000])
+    closed = place.terminal("close-day")
+    journal.write_bytes(whole)
+    assert closed.returncode == 1
     assert not room.path.exists()
 
 

@@ -244,6 +244,7 @@ def test_terminal_that_is_shut_out_is_sealed_to_no_more(office: Path, terminal: 
     db.close()
     publish_office(office, now=NOW + 60)
     assert sealed_files(office) == {}
+    assert rows(office, "SELECT path FROM sealed") == []
 
 
 def test_sealing_key_that_is_none_is_refused_and_nothing_enrolled(
@@ -351,6 +352,7 @@ def test_tags_of_another_period_or_desa_are_not_handed_out(office: Path, termina
     tags = [f.tags for file in opened(office, terminal).values() for f in file.families]
     assert tags
     assert not any(tags)
+    assert rows(office, "SELECT * FROM look_up_tag") == []  # nor kept
 
 
 def test_real_office_invents_no_numbers(office: Path) -> None:

@@ -73,6 +73,7 @@ def test_people_of_a_decree_that_names_none_leave_the_terminal(named: SyncWorld)
         sync(named.one, at.url)
         assert install(named, named.one).problem is None
     assert [p for p in named.one.root.rglob("*.age") if p.is_file()] == []
+    assert list(named.province_folder.repository.folder.rglob("*.age")) == []
 
 
 def test_province_holds_people_that_it_cannot_read(named: SyncWorld) -> None:

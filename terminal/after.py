@@ -23,10 +23,12 @@ class Voided:
     Attributes:
         number: receipt number of what was taken back.
         void: number of the entry that says so.
+        paid: rupiah the family had paid, and gets back.
     """
 
     number: str
     void: str
+    paid: int
 
 
 def void(desk: Desk, seq: int, *, reason: str, second: str) -> Voided:
@@ -47,9 +49,9 @@ def void(desk: Desk, seq: int, *, reason: str, second: str) -> Voided:
     floors = desk.journal.floors()
     with desk.journal.act() as act:
         moment = judge_time(desk.clock.read(), floors, act.head.moment)
-        redemption = _voidable(act, seq, moment)
+        redemption, given = _voidable(act, seq, moment)
         entry, _ = append(desk, act, moment, content)
-    return Voided(redemption.id.number(), entry.id.number())
+    return Voided(redemption.id.number(), entry.id.number(), given.paid)
 
 
 def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry:
@@ -128,10 +130,11 @@ def receipt_seq(receipt: str, ordinal: int, epoch: int) -> int:
     return seq
 
 
-def _voidable(act: Act, seq: int, moment: Moment) -> Entry:
+def _voidable(act: Act, seq: int, moment: Moment) -> tuple[Entry, Redemption]:
     """The redemption of that number, if it still may be taken back at the counter."""
     entry = act.entry(seq)
-    if entry is None or not isinstance(entry.content, Redemption):
+    given = entry.content if entry else None
+    if entry is None or not isinstance(given, Redemption):
         raise WrongRequestError(f"entry {seq} of this terminal is no redemption; check the slip")
     number = entry.id.number()
     if act.is_voided(seq):
@@ -140,7 +143,7 @@ def _voidable(act: Act, seq: int, moment: Moment) -> Entry:
         raise TooLateError(
             f"{number} is of a day that is closed; ask the kecamatan office for a correction"
         )
-    return entry
+    return entry, given
 
 
 def _words(text: str, longest: int, told: str) -> str:

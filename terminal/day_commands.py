@@ -35,7 +35,7 @@ def void_command(
         )
     finally:
         counter.close()
-    report = {"receipt": voided.number, "void": voided.void}
+    report = {"receipt": voided.number, "void": voided.void, "paid_back": voided.paid}
     line = f"{voided.number} is taken back ({voided.void}): now take back goods and money"
     typer.echo(json.dumps(report) if as_json else line)
 

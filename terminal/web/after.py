@@ -39,37 +39,44 @@ def add_after(app: FastAPI, answers: Answers) -> None:
         config = answers.counter.folder.config
         try:
             seq = receipt_seq(receipt, config.ordinal, config.epoch)
-            answers.counter.void(seq, reason=reason, second=second)
+            voided = answers.counter.void(seq, reason=reason, second=second)
         except WrongRequestError as error:
-            return _page(answers, request, said=_why(error), status=400)
-        return _page(answers, request, said="vd.done")
+            return _refused(answers, request, error)
+        words = answers.words(request)
+        cash = (words.say("vd.cash", rp=words.money(voided.paid)),) if voided.paid else ()
+        return _page(answers, request, said=(voided.number, words.say("vd.done"), *cash))
 
 
 def _answer(answers: Answers, request: Request, *, handed_over: bool, second: str = "") -> Response:
     try:
         answers.counter.answer_handover(handed_over=handed_over, second=second)
     except WrongRequestError as error:
-        return _page(answers, request, said=_why(error), status=400)
-    return _page(answers, request, said="vd.given" if handed_over else "vd.done")
+        return _refused(answers, request, error)
+    said = answers.words(request).say("vd.given" if handed_over else "vd.done")
+    return _page(answers, request, said=(said,))
+
+
+def _refused(answers: Answers, request: Request, error: WrongRequestError) -> Response:
+    """Why not; the family's right stands as it stood."""
+    key = "vd.check"
+    if isinstance(error, TooLateError):
+        key = "vd.late"
+    elif isinstance(error, SecondPersonError):
+        key = "vd.second"
+    return _page(answers, request, said=(answers.words(request).say(key),), status=400)
 
 
 def _page(
-    answers: Answers, request: Request, *, said: str | None = None, status: int = 200
+    answers: Answers, request: Request, *, said: tuple[str, ...] = (), status: int = 200
 ) -> Response:
-    state, words = answers.counter.state(), answers.words(request)
+    state = answers.counter.state()
     asked = state.last if state.asks_handover else None
     return render(
         "after.html",
-        words,
+        answers.words(request),
         status=status,
-        said=words.say(said) if said else "",
-        done=status == 200,
+        said=said,
+        config=answers.counter.folder.config,
         asked=asked.number if asked else "",
         last=state.last.number if state.last else "",
     )
-
-
-def _why(error: WrongRequestError) -> str:
-    if isinstance(error, TooLateError):
-        return "vd.late"
-    return "vd.second" if isinstance(error, SecondPersonError) else "vd.check"

@@ -109,7 +109,11 @@ def test_head_on_a_hostile_stick_can_only_ask_for_more(world: SyncWorld, stick: 
         world.take(world.one, household)
     head = stick / "to-terminals" / "1-1" / "head.json"
     head.parent.mkdir(parents=True)
-    for said in ({"seq": 2, "head": "00" * 32}, {"seq": 99, "head": "00" * 32}, {"seq": -1}, []):
+    heads: tuple[object, ...] = (
+        *({"seq": seq, "head": "00" * 32} for seq in (2, 99)),
+        *({"seq": -1}, []),
+    )
+    for said in heads:
         head.write_text(json.dumps(said))
         assert sync(world.one, stick).uploaded == 2
     head.unlink()

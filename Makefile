@@ -66,6 +66,11 @@ simulate: setup ## some days of a province from each of SEEDS=20 seeds, on from 
 simulate-mutants: setup ## break the code on purpose, one way at a time; each must be found out within 30 seeds
 	@$(BIN)/python -m tests.simulation.mutants
 
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: setup ## bytes that go where the code has not been, into every reader of the road, for SECONDS=60
+	@$(BIN)/python -m tests.fuzz.target .fuzz $(SECONDS)
+
 ##@ Change
 .PHONY: format
 format: setup ## rewrite the Python files in the house's format
@@ -84,7 +89,7 @@ lock: setup ## bring requirements.lock in step with pyproject.toml; UPGRADE=--up
 
 .PHONY: clean
 clean: ## remove all that make has made, the demo's data and .venv too
-	@rm -rf .venv .setup demo-data dist bench/out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .setup .fuzz demo-data dist bench/out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: help

@@ -17,7 +17,7 @@ from ledger.clock import Moment
 from ledger.errors import RightsError
 from ledger.folder import TerminalFolder
 from ledger.in_box import BASE_URL, InBoxFetcher
-from ledger.repository import Role, read_role, signed_time
+from ledger.repository import Role, read_role, says_stolen, signed_time
 from ledger.rights_build import Versions
 
 DELEGATIONS_MAX = 400
@@ -86,6 +86,13 @@ class Brought:
         self._updater.get_targetinfo(path)  # walks to the role, and keeps it once it is verified
         return self.role(role, Targets)
 
+    def keys_of(self, role: str) -> str:
+        """A name for the keys that the decree lets sign a role; other keys have another."""
+        delegations = self.role("targets", Targets).delegations
+        delegated = (delegations.roles or {}).get(role) if delegations else None
+        keys = "/".join(sorted(delegated.keyids)) if delegated else ""
+        return hashlib.sha256(keys.encode()).hexdigest()
+
     def time(self, role: str, kind: type[Role]) -> int:
         """When a role was signed; it must say so, or the age of the rights could not be told.
 
@@ -99,14 +106,18 @@ class Brought:
             )
         return time
 
+    def online_stolen_since(self, version: int) -> bool:
+        """Whether a root after that version says that the online key before it was stolen."""
+        found = (self._folder.trusted / "root_history").glob("*.root.json")
+        roots = [read_role(path, Root) for path in found]  # python-tuf keeps those it verified
+        return any(says_stolen(root) for root in roots if root.version > version)
+
     def versions(self, office_time: int) -> Versions:
         """Which ledger this is; ``office_time`` is the newest offline signature in it."""
-        root = self.role("root", Root)
-        keys = "/".join(sorted(root.roles["timestamp"].keyids))
         return Versions(
             ledger=self.role("snapshot", Snapshot).version,
             timestamp_time=self.time("timestamp", Timestamp),
             office_time=office_time,
-            root=root.version,
-            online=hashlib.sha256(keys.encode()).hexdigest(),
+            root=self.role("root", Root).version,
+            decree=self.role("targets", Targets).version,
         )

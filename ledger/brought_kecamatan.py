@@ -42,6 +42,7 @@ class Standing:
         blocked: every card whose bit is set, as household and issue number.
         cleared: every clearing that was applied.
         changes: number of the changes installed, by kecamatan.
+        changes_by: which keys might sign them then.
     """
 
     versions: Versions = field(default_factory=lambda: Versions(0, 0, 0))
@@ -49,6 +50,7 @@ class Standing:
     blocked: frozenset[tuple[bytes, int]] = frozenset()
     cleared: frozenset[Clearing] = frozenset()
     changes: Mapping[str, int] = field(default_factory=dict)
+    changes_by: Mapping[str, str] = field(default_factory=dict)
 
 
 def kecamatan_rights(
@@ -68,7 +70,8 @@ def kecamatan_rights(
     cleared = frozenset(changes.cleared) if changes else frozenset[Clearing]()
     status = _still_blocked(base, standing, cleared).union(_status(brought, base))
     times = [brought.time(role, Targets) for role in ("targets", f"changes-{kecamatan}")]
-    return BaseToInstall(rights, status, max(times), cleared)
+    by = brought.keys_of(f"changes-{kecamatan}")
+    return BaseToInstall(rights, status, max(times), cleared, by)
 
 
 def new_usage(brought: Brought, kecamatan: str, known: Known) -> list[bytes]:

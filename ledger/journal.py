@@ -20,9 +20,9 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
 from ledger import database
 from ledger.acknowledgement import Acknowledgement
-from ledger.act import Act, Head, Identity
+from ledger.act import Act, Head, Identity, floors_of
 from ledger.card_memory import CardMemory
-from ledger.clock import Floor, Floors
+from ledger.clock import Floors
 from ledger.damage import damaged, translated
 from ledger.element import RedemptionId
 from ledger.entry import (
@@ -114,9 +114,11 @@ class Journal:
 
     def floors(self) -> Floors:
         """The newest signed times, offline and online."""
-        rows = self._rows("SELECT name, time, boottime, boot_id FROM floor")
-        known = {name: Floor(*row) for name, *row in rows}
-        return Floors(known.get("office", Floor()), known.get("online", Floor()))
+        with self._lock:
+            try:
+                return floors_of(self._db)
+            except sqlite3.Error as error:
+                raise translated(error) from error
 
     def leaf(self, seq: int) -> bytes | None:
         """Leaf hash of an entry, of 0 what the first one follows; None beyond the head."""
@@ -218,7 +220,10 @@ class Journal:
             JournalDamagedError: the file does not hold together.
         """
         page_size = self._rows("PRAGMA page_size")[0][0]
-        if self.path.stat().st_size % page_size:  # SQLite fills a page that is cut with zeros
+        wal = Path(f"{self.path}-wal")
+        # SQLite fills a cut page with zeros; after a power cut the WAL still holds it whole.
+        has_wal = wal.exists() and wal.stat().st_size
+        if not has_wal and self.path.stat().st_size % page_size:
             raise damaged("the file ends within a page")
         found = self._rows("PRAGMA quick_check(1)")[0][0]
         if found != "ok":
@@ -239,11 +244,12 @@ class Journal:
         me = self.identity
         rows = self._rows("SELECT seq, leaf, body FROM entry ORDER BY seq DESC LIMIT 1")
         if not rows:
-            return Head(0, genesis(me.terminal, me.epoch, me.key), None)
+            return Head(0, genesis(me.terminal, me.epoch, me.key))
         seq, leaf, body = rows[0]
         if self._head is not None and self._head.leaf == leaf:
             return self._head
-        return Head(seq, leaf, self._named(_kept(body), seq, leaf).body.moment)
+        entry = self._named(_kept(body), seq, leaf)
+        return Head(seq, leaf, entry.body.moment, entry.kind)
 
     def _named(self, entry: Entry, seq: int, leaf: bytes) -> Entry:
         """The entry, if it has the name it goes by."""

@@ -13,7 +13,7 @@ from tuf.api.metadata import DelegatedRole, Delegations, Root, Targets
 
 from card_codec.keys import PublicKey
 from ledger.changes_file import changes_path
-from ledger.repository import Repository, name_target
+from ledger.repository import STOLEN_FIELD, Repository, name_target
 from provisioning.keys import DECREE, ROOT, KeyRing, OfficeRole, kecamatan_role
 
 ROOT_RENEW = timedelta(days=180)
@@ -22,8 +22,14 @@ ONLINE_ROLES = (("status", "status/*"), ("usage", "usage/*/*"))
 """Roles the province's online key signs, and the paths they may speak of."""
 
 
-def root_role(keys: KeyRing, online: PublicKey) -> Root:
-    """The root of trust: who signs for whom."""
+def root_role(keys: KeyRing, online: PublicKey, *, stolen: bool = False) -> Root:
+    """The root of trust: who signs for whom.
+
+    Args:
+        keys: the office's.
+        online: the province's.
+        stolen: whether the online key of the root before is a thief's.
+    """
     root = Root(consistent_snapshot=True)
     for role, name in ((ROOT, "root"), (DECREE, "targets")):
         root.roles[name].threshold = role.threshold
@@ -31,6 +37,8 @@ def root_role(keys: KeyRing, online: PublicKey) -> Root:
             root.add_key(tuf_public(key), name)
     for name in ("snapshot", "timestamp"):
         root.add_key(tuf_public(online), name)
+    if stolen:
+        root.unrecognized_fields[STOLEN_FIELD] = True
     return root
 
 

@@ -12,6 +12,7 @@ from card_codec.readers import desk
 from card_codec.readers.desk import OpenedCard
 from card_codec.readers.errors import ReaderError
 from card_codec.readers.status import ReaderState
+from terminal.after import Voided
 from terminal.chip_tap import Tap
 from terminal.counter import Counter, Redeemed, Request
 from terminal.decision import Verdict
@@ -63,6 +64,19 @@ def redeem_on_reader(
     """
     with open_tap(counter, reader, readers) as tap:
         return counter.redeem(Presentation.of_tap(tap), request)
+
+
+def void_on_reader(
+    counter: Counter, reader: str, seq: int, *, reason: str, second: str, readers: Readers = DESK
+) -> Voided:
+    """Take back a redemption with the chip that took it on a reader.
+
+    Raises:
+        CardFaultError: no card could be asked; nothing was taken back.
+        WrongRequestError: it may not be taken back here, or another card lies on the reader.
+    """
+    with open_tap(counter, reader, readers) as tap:
+        return counter.void(seq, reason=reason, second=second, tap=tap)
 
 
 @contextmanager

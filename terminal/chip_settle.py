@@ -22,7 +22,6 @@ from ledger.entry import (
     Pending,
     Void,
 )
-from ledger.receipt import write_receipt
 from terminal.chip_history import Fate, fate_of, find_void, numbers, record_of
 from terminal.chip_tap import Tap
 from terminal.decision import Approved
@@ -99,8 +98,8 @@ def _due(turn: Turn, entry: Entry, pending: Pending) -> Redeemed | None:
         basis=pending.basis,
         member_name=names.get(pending.member) if pending.member else None,
     )
-    receipt = write_receipt(entry, turn.desk.journal.signature(entry.body.seq))
-    return Redeemed(approved, entry.id.number(), receipt, entry.body.moment.early, recovered=True)
+    evidence = (entry, turn.desk.journal.signature(entry.body.seq))
+    return Redeemed(approved, entry.id.number(), evidence, entry.body.moment.early, recovered=True)
 
 
 def _is_news(turn: Turn, credential: Credential, uid: bytes, state: ChipState) -> bool:

@@ -3,6 +3,8 @@
 - ``TerminalError``
     - ``WrongRequestError``  what was asked for makes no sense for this programme
     - ``CardFaultError``     no chip could be asked: no reader, no card, two of them, pulled early
+        - ``TooLateError``       the day of that redemption is closed
+        - ``SecondPersonError``  nobody else agreed
     - ``DemoError``          the demo could not drive another program
 """
 
@@ -31,6 +33,14 @@ class CardFaultError(TerminalError):
         super().__init__(SENTENCES[state].format(reader=reader or "the reader"))
         self.state = state
         self.reader = reader
+
+
+class TooLateError(WrongRequestError):
+    """A redemption of a day that is closed; only the office can correct it."""
+
+
+class SecondPersonError(WrongRequestError):
+    """The initials of a second person are missing, or are the officer's own."""
 
 
 class DemoError(TerminalError):

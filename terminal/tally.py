@@ -1,10 +1,10 @@
-"""Counts of what a counter did, by day."""
+"""Counts of what a counter did, by day; what was taken back was not served."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 
-from ledger.entry import Commit, Kind, Pending, Refusal
+from ledger.entry import NOT_COMMITTED, Commit, Kind, Pending, Refusal, Void
 from ledger.journal import Journal
 
 
@@ -19,16 +19,35 @@ class Tally:
     def follow(self, journal: Journal) -> None:
         """Read the entries that are new."""
         refused = None
+        voids = []
         for seq, kind, early in journal.kinds(self._seq):
             self._seq = seq
             if kind in self._times:
                 self._times[kind].append(early)
             elif kind is Kind.COMMIT and _gave(journal, seq):
                 self._times[Kind.REDEMPTION].append(early)
+            if kind is Kind.VOID:
+                voids.append(seq)
             refused = seq if kind is Kind.REFUSAL else refused
+        for seq in voids:
+            self._take_back(journal, seq)
         entry = journal.entry(refused) if refused else None
         if entry is not None and isinstance(entry.content, Refusal):
             self.last_refusal = entry.content.reason
+
+    def _take_back(self, journal: Journal, seq: int) -> None:
+        """The redemption that a void names does not count; of equal times it matters not which."""
+        void = journal.entry(seq)
+        if void is None or not isinstance(void.content, Void):
+            return
+        if void.content.reason == NOT_COMMITTED:
+            return  # it was never counted
+        given = journal.entry(void.content.seq)
+        times = self._times[Kind.REDEMPTION]
+        # By chip it counts from its commit on, a moment later.
+        at = bisect_left(times, given.body.moment.early) if given else len(times)
+        if at < len(times):
+            del times[at]
 
     def count(self, kind: Kind, *, since: int) -> int:
         """Entries of a kind at or after a time; the times never fall."""

@@ -49,7 +49,7 @@ class Province:
         self._store = Store(folder.store_url)
         self._in_force = ReleaseInForce(folder)
         self._timestamps: dict[str, bytes] = {}
-        self._intake = Intake(self._store, self._in_force.now, folder.key("log"))
+        self._intake = Intake(self._store, self._in_force.now, lambda: folder.key("log"))
         self._together = Together(
             self._take_group, most=GROUP_MAX, failures=(SyncError, LedgerError, CardCodecError)
         )

@@ -136,12 +136,22 @@ def publish_block(
     return new
 
 
-def sign_status(province: ProvinceFolder, store: Store, *, now: int) -> dict[str, StatusList]:
-    """Sign the blocked cards of every kecamatan anew (not yet public); the lock is held."""
+def sign_status(
+    province: ProvinceFolder, store: Store, *, now: int, forgetting: bool = False
+) -> dict[str, StatusList]:
+    """Sign the blocked cards of every kecamatan anew (not yet public); the lock is held.
+
+    Args:
+        province: whose repository it is.
+        store: where blocks are kept.
+        now: Unix seconds.
+        forgetting: leave out what was published and the store does not hold: a thief's.
+    """
     repository = province.repository
     with store.reading() as db:
         cards, freed = blocked_cards(db), cleared_cards(db)
-    old = repository.load("status", Targets) if repository.versions("status") else Targets()
+    known = bool(repository.versions("status")) and not forgetting
+    old = repository.load("status", Targets) if known else Targets()
     status, lists = Targets(), {}
     for kecamatan, base in decree_bases(repository).items():
         lists[kecamatan] = _status_of(base, cards).union(_published(repository, old, base, freed))

@@ -88,7 +88,7 @@ def close_day(desk: Desk) -> Closed | None:
     with desk.journal.act() as act:
         if act.is_closed() or act.head.seq == 0:
             return None
-        closed = total_up(*act.day())
+        closed = total_up(*act.day(), act.entry)
         moment = act.moment(desk.clock.read())
         append(desk, act, moment, closed)
     return closed

@@ -82,7 +82,7 @@ def _batches(stick: Stick) -> list[str]:
 
 def _lay_offer(province: Province, stick: Stick, terminal: Terminal) -> set[str]:
     """The files first, the list last: a stick pulled out early offers what it offered before."""
-    items = province.offer(terminal)
+    items = province.offer(terminal, whole=True)
     for item in items:
         stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
     own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}/offer.json"

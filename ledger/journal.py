@@ -35,6 +35,7 @@ from ledger.entry import (
 from ledger.errors import JournalDamagedError, JournalError, RecordError
 from ledger.union import Known
 
+VOID = int(Kind.VOID)
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -100,17 +101,29 @@ class Journal:
         with self._lock:
             return self._read_head()
 
-    def signed_run(self, start: int, limit: int = 500) -> tuple[list[Entry], bytes]:
+    def signed_run(
+        self, start: int, limit: int = 500, *, through_void: bool = False
+    ) -> tuple[list[Entry], bytes]:
         """Entries from ``start`` on, up to a signed head, and its signature; none when all is read.
 
         One signature covers an act, so a run ends where an act ended.
+
+        Args:
+            start: number of the first entry.
+            limit: most entries.
+            through_void: end with the first void too, so that its own signature comes along: other
+                terminals believe it by that alone.
         """
         rows = self._rows(
-            "SELECT body, signature FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?", start, limit
+            "SELECT body, signature, kind FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?",
+            start,
+            limit,
         )
+        voids = (at for at, (_, signed, kind) in enumerate(rows, 1) if kind == VOID and signed)
+        rows = rows[: next(voids, None)] if through_void else rows
         while rows and rows[-1][1] is None:
             rows.pop()
-        return [_kept(body) for body, _ in rows], rows[-1][1] if rows else b""
+        return [_kept(body) for body, *_ in rows], rows[-1][1] if rows else b""
 
     def floors(self) -> Floors:
         """The newest signed times, offline and online."""

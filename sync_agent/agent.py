@@ -72,7 +72,9 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
             uploaded, accepted = _send_waiting(folder, road, now=now)
         except ForkError as error:
             fork = error
-        usage_new = bring(folder.in_box, road, trusted=folder.trusted, now=now)
+        usage_new = bring(
+            folder.in_box, road, trusted=folder.trusted, now=now, taken=_taken(folder)
+        )
         if fork is not None:
             raise fork
         return Report(
@@ -102,9 +104,9 @@ def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> tuple[int,
 
 
 def _batches(journal: Journal, start: int) -> Iterator[Batch]:
-    """The entries from ``start`` on, in batches that end where an act ended."""
+    """The entries from ``start`` on, in batches that end where an act ended, or with a void."""
     me = journal.identity
-    while (run := journal.signed_run(start, BATCH_ENTRIES_MAX))[0]:
+    while (run := journal.signed_run(start, BATCH_ENTRIES_MAX, through_void=True))[0]:
         batch = Batch(me.terminal, me.epoch, start, tuple(run[0]), run[1])
         yield batch
         start = batch.end + 1
@@ -156,6 +158,17 @@ def _resume_at(journal: Journal, known: HeadAnswer | None, *, live: bool) -> int
 def _keep_acknowledgement(in_box: Path, taken: Taken) -> None:
     path = acknowledgement_path(taken.terminal, taken.epoch, taken.seq)
     write_whole(in_box / path, taken.acknowledgement)
+
+
+def _taken(folder: TerminalFolder) -> frozenset[str]:
+    """The usage segments that the terminal has taken in."""
+    if not folder.journal.exists():
+        return frozenset()
+    journal = open_journal(folder.journal, reading=True)
+    try:
+        return journal.known().all_segments()
+    finally:
+        journal.close()
 
 
 def _acknowledged(folder: TerminalFolder) -> str | None:

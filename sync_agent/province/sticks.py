@@ -91,7 +91,7 @@ def _lay_offer(province: Province, stick: Stick, terminal: Terminal, *, laid: se
     Args:
         laid: digests of the files that lie there by now; most are for many terminals.
     """
-    items = province.offer(terminal)
+    items = province.offer(terminal, whole=True)
     for item in items:
         if item.sha256 not in laid:
             stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))

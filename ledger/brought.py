@@ -16,12 +16,13 @@ from tuf.ngclient import Updater, UpdaterConfig
 from ledger.clock import Moment
 from ledger.errors import RightsError
 from ledger.folder import TerminalFolder
-from ledger.in_box import BASE_URL, InBoxFetcher
+from ledger.in_box import BASE_URL, InBoxFetcher, read_brought
 from ledger.repository import Role, read_role, says_stolen, signed_time
 from ledger.rights_build import Versions
+from ledger.usage_file import USAGE_SIZE_MAX
 
-DELEGATIONS_MAX = 400
-"""136 kecamatan, status, usage, people, and room."""
+DELEGATIONS_MAX = 1000
+"""Two for each of 136 kecamatan, and room."""
 
 
 class Brought:
@@ -69,6 +70,20 @@ class Brought:
             raise RightsError(f"the ledger does not name {path}; fetch it again")
         kept = self._updater.find_cached_target(info) or self._updater.download_target(info)
         return Path(kept).read_bytes()
+
+    def segment(self, kecamatan: str, number: int, digest: str) -> bytes:
+        """A usage segment that a later one names by its SHA-256 (hex).
+
+        Raises:
+            RightsError: it was not brought, or is another.
+        """
+        path = f"targets/usage/{kecamatan}/{digest}.{number}.cbor"
+        data = read_brought(self._folder.in_box, path, size_max=USAGE_SIZE_MAX)
+        if data is None or hashlib.sha256(data).hexdigest() != digest:
+            raise RightsError(
+                f"usage {number} of {kecamatan} is missing, and later ones were brought"
+            )
+        return data
 
     def role(self, role: str, kind: type[Role]) -> Role:
         """The content of a role that python-tuf has verified and kept."""

@@ -242,7 +242,7 @@ def _install(folder: TerminalFolder, journal: Journal, read: _Read, reading: Rea
     new = 0
     with journal.act() as act:
         for segment in read.segments:
-            new += act.known.take_segment(segment)
+            new += act.known.take_segment(segment, read.roll)
         _keep_times(act, read, reading)
     build_rights(
         folder.rights,

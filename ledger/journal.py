@@ -35,6 +35,7 @@ from ledger.entry import (
 from ledger.errors import JournalDamagedError, JournalError, RecordError
 from ledger.union import Known
 
+VOID = int(Kind.VOID)
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -43,6 +44,14 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
 )
+
+
+_LAST = """
+SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e LEFT JOIN committed c ON c.seq = e.seq
+WHERE (e.kind = ?1 OR (e.kind = ?2 AND c.by IS NOT NULL))
+AND NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)
+ORDER BY at DESC LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +109,29 @@ class Journal:
         with self._lock:
             return self._read_head()
 
-    def signed_run(self, start: int, limit: int = 500) -> tuple[list[Entry], bytes]:
+    def signed_run(
+        self, start: int, limit: int = 500, *, through_void: bool = False
+    ) -> tuple[list[Entry], bytes]:
         """Entries from ``start`` on, up to a signed head, and its signature; none when all is read.
 
         One signature covers an act, so a run ends where an act ended.
+
+        Args:
+            start: number of the first entry.
+            limit: most entries.
+            through_void: end with the first void too, so that its own signature comes along: other
+                terminals believe it by that alone.
         """
         rows = self._rows(
-            "SELECT body, signature FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?", start, limit
+            "SELECT body, signature, kind FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?",
+            start,
+            limit,
         )
+        voids = (at for at, (_, signed, kind) in enumerate(rows, 1) if kind == VOID and signed)
+        rows = rows[: next(voids, None)] if through_void else rows
         while rows and rows[-1][1] is None:
             rows.pop()
-        return [_kept(body) for body, _ in rows], rows[-1][1] if rows else b""
+        return [_kept(body) for body, *_ in rows], rows[-1][1] if rows else b""
 
     def floors(self) -> Floors:
         """The newest signed times, offline and online."""
@@ -156,17 +177,8 @@ class Journal:
 
     def last_redemption(self) -> Last | None:
         """The newest redemption that stands, and whether its goods were handed over."""
-        rows = self._rows(
-            "SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e"
-            " LEFT JOIN committed c ON c.seq = e.seq WHERE (e.kind = ?1 OR (e.kind = ?2 AND"
-            " c.by IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM voided v"
-            " WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)"
-            " ORDER BY at DESC LIMIT 1",
-            int(Kind.REDEMPTION),
-            int(Kind.PENDING),
-            self.identity.terminal,
-            self.identity.epoch,
-        )
+        me, kinds = self.identity, (int(Kind.REDEMPTION), int(Kind.PENDING))
+        rows = self._rows(_LAST, *kinds, me.terminal, me.epoch)
         if not rows:
             return None
         entry, at = _kept(rows[0][0]), int(rows[0][1])
@@ -174,10 +186,6 @@ class Journal:
             "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1", at, int(Kind.HANDOVER)
         )
         return Last(entry, at, bool(given))
-
-    def id(self, seq: int) -> RedemptionId:
-        """The id of an entry of this chain."""
-        return RedemptionId(self.identity.terminal, self.identity.epoch, seq)
 
     def cards(self) -> CardMemory:
         """What is known of chips, as committed."""
@@ -219,11 +227,7 @@ class Journal:
         Raises:
             JournalDamagedError: the file does not hold together.
         """
-        page_size = self._rows("PRAGMA page_size")[0][0]
-        wal = Path(f"{self.path}-wal")
-        # SQLite fills a cut page with zeros; after a power cut the WAL still holds it whole.
-        has_wal = wal.exists() and wal.stat().st_size
-        if not has_wal and self.path.stat().st_size % page_size:
+        if _ends_within_a_page(self.path, self._rows("PRAGMA page_size")[0][0]):
             raise damaged("the file ends within a page")
         found = self._rows("PRAGMA quick_check(1)")[0][0]
         if found != "ok":
@@ -354,6 +358,13 @@ def _make_durable(connection: sqlite3.Connection) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if synchronous != 2 or mode != "wal":
         raise JournalDamagedError("the journal is not durable (WAL, FULL); do not serve")
+
+
+def _ends_within_a_page(path: Path, page_size: int) -> bool:
+    """SQLite fills a cut page with zeros; after a power cut the WAL may still hold it whole."""
+    wal = Path(f"{path}-wal")
+    has_wal = wal.exists() and wal.stat().st_size
+    return not has_wal and path.stat().st_size % page_size != 0
 
 
 def _kept(data: bytes | None) -> Entry:

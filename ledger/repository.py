@@ -189,6 +189,11 @@ class Repository:
         return self.load("timestamp", Timestamp).version
 
 
+def online_role(kecamatan: str) -> str:
+    """The role by which the key on the network speaks of one kecamatan: usage, blocked cards."""
+    return f"online-{kecamatan}"
+
+
 def name_target(targets: Targets, path: str, data: bytes) -> None:
     """Name a file in a role, by its length and hash."""
     targets.targets[path] = TargetFile.from_data(path, data, ["sha256"])

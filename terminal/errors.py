@@ -2,9 +2,9 @@
 
 - ``TerminalError``
     - ``WrongRequestError``  what was asked for makes no sense for this programme
-    - ``CardFaultError``     no chip could be asked: no reader, no card, two of them, pulled early
         - ``TooLateError``       the day of that redemption is closed
         - ``SecondPersonError``  nobody else agreed
+    - ``CardFaultError``     no chip could be asked: no reader, no card, two of them, pulled early
     - ``DemoError``          the demo could not drive another program
 """
 
@@ -21,6 +21,14 @@ class WrongRequestError(TerminalError):
     """The request cannot be judged: an unknown programme, or a person where none belongs."""
 
 
+class TooLateError(WrongRequestError):
+    """A redemption of a day that is closed; only the office can correct it."""
+
+
+class SecondPersonError(WrongRequestError):
+    """The initials of a second person are missing, or are the officer's own."""
+
+
 class CardFaultError(TerminalError):
     """No chip could be asked. Nothing was written to a card, given or recorded.
 
@@ -33,14 +41,6 @@ class CardFaultError(TerminalError):
         super().__init__(SENTENCES[state].format(reader=reader or "the reader"))
         self.state = state
         self.reader = reader
-
-
-class TooLateError(WrongRequestError):
-    """A redemption of a day that is closed; only the office can correct it."""
-
-
-class SecondPersonError(WrongRequestError):
-    """The initials of a second person are missing, or are the officer's own."""
 
 
 class DemoError(TerminalError):

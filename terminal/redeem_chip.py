@@ -98,9 +98,8 @@ def finish(desk: Desk, begun: Begun, commit: CardCommit | None) -> Redeemed | Re
     if commit is None:
         return Refused(Reason.CARD_UNFINISHED, Facts(redemption=number))
     with desk.journal.act() as act:
-        moment = act.moment(desk.clock.read())
         content = Commit(begun.entry.body.seq, commit.counter, commit.value)
-        append(desk, act, moment, content)
+        append(desk, act, act.moment(desk.clock.read()), content)
     evidence = (begun.entry, begun.signature)
     return Redeemed(begun.approved, number, evidence, begun.entry.body.moment.early)
 

@@ -135,6 +135,7 @@ def once(
         province.publish()
         report = once_with(province, stick)
     words = f"{report.accepted} entries taken, offers laid for {report.terminals} terminals"
+    words += "".join(f"\ncode of {head.number}: {head.code}" for head in report.heads)
     for refused in report.refused:
         typer.echo(f"{refused.file}: {refused.detail}", err=True)
     _say(asdict(report), words, as_json)

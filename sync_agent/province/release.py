@@ -32,7 +32,7 @@ from ledger.folder import write_whole
 from ledger.in_box import read_brought
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import Policy, read_policy
-from ledger.repository import Repository, says_stolen, signed_time, tuf_key, tuf_signer
+from ledger.repository import Repository, online_role, says_stolen, signed_time, tuf_key, tuf_signer
 from ledger.rights import Rights
 from ledger.rights_build import BaseToInstall, Versions, build_rights
 from ledger.rights_file import RightsBase, read_base
@@ -40,12 +40,12 @@ from ledger.roll import Roll, read_roll
 from sync_agent.errors import ProvinceError
 from sync_agent.messages import FILE_SIZE_MAX
 from sync_agent.province.folder import ProvinceFolder
-from sync_agent.province.publishing import publishing, sign_if_new, sign_status
+from sync_agent.province.publishing import publishing, sign_status
 from sync_agent.province.store import Store, keep_clearings
 
 METADATA_SIZE_MAX = 16 * 1024 * 1024
 ROOTS_MAX = 1_000
-ONLINE_ROLES = ("status", "usage")
+ONLINE_ROLE = online_role("")
 CHANGES_ROLE = "changes-"
 
 
@@ -115,9 +115,6 @@ def _publish(province: ProvinceFolder, store: Store, release: Release, now: int)
     with store.writing() as db:
         keep_clearings(db, release.cleared, at=now)
     status = sign_status(province, store, now=now, forgetting=release.stolen)
-    held = repository.versions("usage")
-    usage = repository.load("usage", Targets) if held else Targets()
-    sign_if_new(repository, usage, "usage", online, now=now)
     version = repository.publish(online, now=now)
     decree = signed_time(release.roles["targets"][0])
     build_rights(
@@ -158,7 +155,7 @@ def _verify(province: ProvinceFolder, source: Path, now: int) -> Release:
     adopted = {"online": _online_key(province, root, targets)}
     roles = {"targets": (targets, data)}
     for role in targets.delegations.roles or {} if targets.delegations else {}:
-        if role not in ONLINE_ROLES:
+        if not role.startswith(ONLINE_ROLE):
             roles[role] = _newest(own, brought, role, targets, now)
     files = {
         path: _file(source, signed, path) for signed, _ in roles.values() for path in signed.targets
@@ -262,10 +259,13 @@ def _online_key(province: ProvinceFolder, root: Root, targets: Targets) -> bool:
     """
     delegated = (targets.delegations.roles or {}) if targets.delegations else {}
     named = [root.roles["snapshot"], root.roles["timestamp"]]
-    named += [delegated[role] for role in ONLINE_ROLES if role in delegated]
+    named += [of for role, of in delegated.items() if role.startswith(ONLINE_ROLE)]
+    changed = [role for role in delegated if role.startswith(CHANGES_ROLE)]
     for following, own in ((False, province.key("online")), (True, province.next_key("online"))):
         keyid = tuf_key(own).keyid if own else ""
-        if len(named) == 4 and all(keyid in r.keyids and r.threshold == 1 for r in named):
+        if len(named) == 2 + len(changed) and all(
+            keyid in r.keyids and r.threshold == 1 for r in named
+        ):
             return following
     raise ProvinceError(
         "the release does not name this province's online key; publish it with this province's"

@@ -14,8 +14,15 @@ from card_codec.reason import Reason
 from card_codec.status import StatusList
 from ledger.changes_file import Wanted, make_changes, write_changes
 from ledger.policy import DAY
-from ledger.repository import tuf_signer
-from ledger.rights_file import FLAG_REMOVED, StatusFile, read_base, state_root, write_status
+from ledger.repository import online_role, tuf_signer
+from ledger.rights_file import (
+    FLAG_REMOVED,
+    StatusFile,
+    read_base,
+    state_root,
+    status_path,
+    write_status,
+)
 from provisioning.changes import ChangeKind
 from provisioning.errors import ProvisioningError
 from provisioning.keys import ISSUER, ROOT
@@ -35,17 +42,18 @@ def steal_online(served: Served) -> list[str]:
     repository, now = served.province.repository, served.now
     thief = tuf_signer(served.province.online)
     targets = repository.load("targets", Targets)
-    status = Targets()
     for kecamatan in (KEC_1, KEC_2):
+        status = Targets()
         path = f"rights/{kecamatan}/base.cbor.zst"
         base = read_base(repository.target_bytes(targets, path))
         bits = StatusList(b"\xff" * base.count).encode()
         file = StatusFile("khb-status-1", kecamatan, state_root(base), bits)
-        repository.add_target(status, f"status/{kecamatan}.cbor", write_status(file))
-    repository.sign(status, "status", signers=[thief], now=now)
+        repository.add_target(status, status_path(kecamatan), write_status(file))
+        repository.sign(status, online_role(kecamatan), signers=[thief], now=now)
     snapshot = repository.load("snapshot", Snapshot)
     snapshot.version += 1
-    snapshot.meta["status.json"].version = repository.versions("status")[-1]
+    for role in (online_role(KEC_1), online_role(KEC_2)):
+        snapshot.meta[f"{role}.json"].version = repository.versions(role)[-1]
     repository.sign(snapshot, "snapshot", signers=[thief], now=now, skipping=1_000_000)
     timestamp = repository.load("timestamp", Timestamp)
     timestamp.snapshot_meta.version = snapshot.version
@@ -121,8 +129,9 @@ def test_later_root_does_not_say_again_that_the_key_was_stolen(served: Served) -
     bits = StatusList.from_indices(base.count, [base.ids().index(card[0])])
     status = Targets()
     file = StatusFile("khb-status-1", KEC_1, state_root(base), bits.encode())
-    repository.add_target(status, f"status/{KEC_1}.cbor", write_status(file))
-    repository.sign(status, "status", signers=[tuf_signer(served.province.online)], now=served.now)
+    repository.add_target(status, status_path(KEC_1), write_status(file))
+    online = tuf_signer(served.province.online)
+    repository.sign(status, online_role(KEC_1), signers=[online], now=served.now)
     repository.publish(tuf_signer(served.province.online), now=served.now)
     served.bring()
     assert served.installed().blocked_cards() == {card}

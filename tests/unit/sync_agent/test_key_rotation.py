@@ -11,13 +11,13 @@ from card_codec.status import StatusList
 from card_codec.trust import KeyUse, TrustedKey, TrustList
 from ledger.acknowledgement import read_acknowledgement
 from ledger.errors import FolderError
-from ledger.repository import STOLEN_FIELD, tuf_key, tuf_signer
-from ledger.rights_file import StatusFile, state_root, write_status
+from ledger.repository import STOLEN_FIELD, online_role, tuf_key, tuf_signer
+from ledger.rights_file import StatusFile, state_root, status_path, write_status
 from sync_agent.errors import ProvinceError
 from sync_agent.province import cli
 from sync_agent.province.folder import rotate_key
 from tests.sync_world import SyncWorld, batch_of
-from tests.world import KEC_1
+from tests.world import KEC_1, KEC_2
 
 
 def signers_of(world: SyncWorld, role: str) -> list[str]:
@@ -61,7 +61,7 @@ def test_new_key_waits_for_the_offices_release(world: SyncWorld) -> None:
     assert public["log"] == world.log.public.to_pem()
     assert world.province_folder.key("online").public == old.public
     assert world.province.block(world.homes_1[0], 1, "lost") is True
-    assert signers_of(world, "status") == [tuf_key(old).keyid]
+    assert signers_of(world, online_role(KEC_1)) == [tuf_key(old).keyid]
 
 
 def test_asking_again_gives_the_same_new_key(world: SyncWorld) -> None:
@@ -74,7 +74,7 @@ def test_key_that_a_release_names_takes_the_old_ones_place(world: SyncWorld) -> 
     following = next_online(world)
     world.province.release(release_naming(world, following))
     keyid = tuf_key(following).keyid
-    roles = ("status", "usage", "snapshot", "timestamp")
+    roles = (online_role(KEC_1), online_role(KEC_2), "snapshot", "timestamp")
     assert {role: signers_of(world, role) for role in roles} == {role: [keyid] for role in roles}
     assert world.province_folder.key("online").public == following.public
     assert world.province_folder.next_key("online") is None
@@ -131,9 +131,9 @@ def test_what_a_thief_blocked_is_forgotten_and_what_the_province_knows_is_not(
     repository, base = world.province_folder.repository, world.base(KEC_1)
     status = Targets()
     file = StatusFile("khb-status-1", KEC_1, state_root(base), StatusList(b"\xff").encode())
-    repository.add_target(status, f"status/{KEC_1}.cbor", write_status(file))
+    repository.add_target(status, status_path(KEC_1), write_status(file))
     thief = tuf_signer(world.province_folder.key("online"))
-    repository.sign(status, "status", signers=[thief], now=world.clock.wall)
+    repository.sign(status, online_role(KEC_1), signers=[thief], now=world.clock.wall)
     world.province.release(release_naming(world, next_online(world), stolen=True))
     listed = world.province.in_force().rights.blocked_cards()
     assert listed == {(known, 1)}

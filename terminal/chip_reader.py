@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from card_codec.chip.apdu import CardLink
 from card_codec.chip.errors import ChipLinkError
 from card_codec.readers import desk
 from card_codec.readers.desk import OpenedCard
@@ -38,6 +39,18 @@ class Readers(Protocol):
         """Why a card stopped answering; closes it."""
         ...
 
+    def watch(self, name: str) -> Callable[[float], ReaderState]:
+        """Follows a reader: called with the seconds it may wait for a change, tells its state."""
+        ...
+
+
+class CardSource(Protocol):
+    """What is needed of a counter to hear a card."""
+
+    def tap(self, link: CardLink, *, atr: bytes = b"") -> Tap:
+        """Hear the chip on a reader."""
+        ...
+
 
 class DeskReaders:
     """The readers of this machine."""
@@ -49,6 +62,10 @@ class DeskReaders:
     def state_after_loss(self, card: OpenedCard) -> ReaderState:
         """Why a card stopped answering; closes it."""
         return desk.state_after_loss(card)
+
+    def watch(self, name: str) -> Callable[[float], ReaderState]:
+        """Follows a reader, whichever driver speaks to it."""
+        return desk.watch(name)
 
 
 DESK = DeskReaders()
@@ -80,7 +97,7 @@ def void_on_reader(
 
 
 @contextmanager
-def open_tap(counter: Counter, reader: str | None, readers: Readers) -> Iterator[Tap]:
+def open_tap(counter: CardSource, reader: str | None, readers: Readers) -> Iterator[Tap]:
     """The chip on a reader, for as long as the reader is ours.
 
     Raises:

@@ -140,11 +140,10 @@ class Counter:
             rights = self._desk.rights
             if rights is None:
                 return Tap(b"", Refused(Reason.NO_LEDGER))
-            trust, keys = (
-                rights.trust,
-                self._card_keys.look(oldest_generations(rights.policy.chip_keys)),
-            )
-        return hear_chip(link, trust, keys, atr=atr, draw=draw)
+            keys = self._card_keys.look(oldest_generations(rights.policy.chip_keys))
+            as_of = self._desk.journal.head().seq
+        tap = hear_chip(link, rights.trust, keys, atr=atr, draw=draw)
+        return replace(tap, as_of=as_of)
 
     def look(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         """Judge without giving; a refusal is recorded.

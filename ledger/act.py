@@ -40,6 +40,16 @@ class Act:
         self.head = head
         self.known = Known(connection, identity.terminal, identity.epoch)
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The transaction's own; for those of this package that look at all of it."""
+        return self._db
+
+    @property
+    def identity(self) -> Identity:
+        """Whose journal it is."""
+        return self._identity
+
     def append(
         self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
     ) -> tuple[Entry, bytes]:
@@ -131,20 +141,29 @@ class Act:
             RecordError: one cannot be read.
         """
         (last,) = self._db.execute(
-            "SELECT coalesce(max(seq), 0) FROM entry WHERE kind = ?", (int(Kind.CLOSE),)
+            "SELECT coalesce(max(seq), (SELECT seq FROM pruned), 0) FROM entry WHERE kind = ?",
+            (int(Kind.CLOSE),),
         ).fetchone()
         rows = self._db.execute("SELECT body FROM entry WHERE seq > ? ORDER BY seq", (last,))
         return last + 1, [read_entry(body) for (body,) in rows]
 
-    def bring_back(self, epoch: int, spki: bytes, signed: list[tuple[Entry, bytes | None]]) -> None:
+    def bring_back(
+        self,
+        epoch: int,
+        spki: bytes,
+        signed: list[tuple[Entry, bytes | None]],
+        *,
+        after: tuple[int, bytes | None] = (0, None),
+    ) -> None:
         """Keep an earlier epoch's chain beside this one, and count what it gave as taken.
 
         Args:
             epoch: the earlier one.
             spki: its public key, DER.
             signed: all of its entries in order, each with its head signature if any.
+            after: number and leaf of the entry up to which it was pruned.
         """
-        self._db.execute("INSERT INTO former_epoch VALUES (?, ?)", (epoch, spki))
+        self._db.execute("INSERT INTO former_epoch VALUES (?, ?, ?, ?)", (epoch, spki, *after))
         self._db.executemany(
             "INSERT INTO former VALUES (?, ?, ?, ?, ?)",
             [(epoch, e.body.seq, e.data, e.leaf, signature) for e, signature in signed],

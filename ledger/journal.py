@@ -106,8 +106,17 @@ class Journal:
         """Leaf hash of an entry, of 0 what the first one follows; None beyond the head."""
         if seq == 0:
             return genesis(self.identity.terminal, self.identity.epoch, self.identity.key)
-        rows = self._rows("SELECT leaf FROM entry WHERE seq = ?", seq)
+        rows = self._rows(
+            "SELECT leaf FROM entry WHERE seq = ? UNION ALL SELECT leaf FROM pruned WHERE seq = ?",
+            seq,
+            seq,
+        )
         return bytes(rows[0][0]) if rows else None
+
+    def pruned(self) -> int:
+        """Number of the newest entry that was pruned; 0 when all are here."""
+        rows = self._rows("SELECT seq FROM pruned")
+        return int(rows[0][0]) if rows else 0
 
     def acknowledged(self) -> Acknowledgement | None:
         """The province's newest acknowledgement, or None."""

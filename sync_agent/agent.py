@@ -20,7 +20,7 @@ from ledger.in_box import list_brought
 from ledger.journal import Journal, open_journal
 from sync_agent.batch import BATCH_ENTRIES_MAX, Batch
 from sync_agent.bringing import bring, ledger_version
-from sync_agent.errors import BusyError, ForkError
+from sync_agent.errors import BusyError, ForkError, PrunedError, SyncError
 from sync_agent.messages import (
     ACKNOWLEDGEMENT_PATH,
     HeadAnswer,
@@ -62,19 +62,20 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
     Raises:
         RoadError: the road failed; what had come through stays.
         ForkError: the province knows another history: ours was handed in, the ledger was brought.
+        PrunedError: it asks for entries that were let go of: the ledger was brought.
         BusyError: another run is under way.
         LedgerError: the journal cannot be read, or the in-box not written.
     """
     with _alone(folder.out_box):
-        fork = None
+        told: SyncError | None = None
         uploaded = accepted = 0
         try:
             uploaded, accepted = _send_waiting(folder, road, now=now)
-        except ForkError as error:
-            fork = error
+        except (ForkError, PrunedError) as error:
+            told = error
         usage_new = bring(folder.in_box, road, trusted=folder.trusted, now=now)
-        if fork is not None:
-            raise fork
+        if told is not None:
+            raise told
         return Report(
             uploaded, accepted, _acknowledged(folder), ledger_version(folder.in_box), usage_new
         )
@@ -87,7 +88,13 @@ def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> tuple[int,
     journal = open_journal(folder.journal, reading=True)
     try:
         sent = accepted = 0
-        for batch in _batches(journal, _resume_at(journal, road.head(), live=road.is_live)):
+        start = _resume_at(journal, road.head(), live=road.is_live)
+        if start <= journal.pruned():
+            raise PrunedError(
+                f"the province asks for entries from {start} on, which this journal has let go of;"
+                " lay the archive beside it with betang-ledger hand-in, and carry it there"
+            )
+        for batch in _batches(journal, start):
             taken = road.send(batch)
             sent += len(batch.entries)
             if taken is not None:
@@ -121,7 +128,7 @@ def _hand_in_branch(folder: TerminalFolder, journal: Journal, road: Road, *, now
         return
     # From the first entry on: of what was acknowledged once, a province put back from a copy may
     # hold another history by now. What it holds alike it takes as a repetition.
-    for batch in _batches(journal, 1):
+    for batch in _batches(journal, journal.pruned() + 1):
         try:
             road.send(batch)
         except ForkError:  # kept; so is what follows it

@@ -64,7 +64,7 @@ def _compare(
     world: SyncWorld, server: postgres.Server, families: list[bytes], *, rounds: int, size: int
 ) -> list[Figure]:
     store = Store(server.new_database())
-    intake = Intake(store, world.province.in_force, world.province_folder.key("log"))
+    intake = Intake(store, world.province.in_force, lambda: world.province_folder.key("log"))
     bare = _Bare(server.new_database())
     pairs = []
     with ThreadPoolExecutor(1) as ahead:

@@ -86,7 +86,9 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
             sent = _send_waiting(folder, road, now=now)
         except ForkError as error:
             fork = error
-        usage_new = bring(folder.in_box, road, trusted=folder.trusted, now=now)
+        usage_new = bring(
+            folder.in_box, road, trusted=folder.trusted, now=now, taken=_taken(folder)
+        )
         if fork is not None:
             raise fork
         return Report(
@@ -107,7 +109,7 @@ def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> _Sent:
     journal = open_journal(folder.journal, reading=True)
     try:
         sent = accepted = 0
-        start = _resume_at(journal, road.head())
+        start = _resume_at(journal, road.head(), live=road.is_live)
         for batch in _batches(journal, start):
             taken = road.send(batch)
             sent += len(batch.entries)
@@ -132,9 +134,9 @@ def _named(journal: Journal, seq: int) -> tuple[str | None, str | None]:
 
 
 def _batches(journal: Journal, start: int) -> Iterator[Batch]:
-    """The entries from ``start`` on, in batches that end where an act ended."""
+    """The entries from ``start`` on, in batches that end where an act ended, or with a void."""
     me = journal.identity
-    while (run := journal.signed_run(start, BATCH_ENTRIES_MAX))[0]:
+    while (run := journal.signed_run(start, BATCH_ENTRIES_MAX, through_void=True))[0]:
         batch = Batch(me.terminal, me.epoch, start, tuple(run[0]), run[1])
         yield batch
         start = batch.end + 1
@@ -159,11 +161,16 @@ def _hand_in_branch(folder: TerminalFolder, journal: Journal, road: Road, *, now
     write_whole(mark, told)
 
 
-def _resume_at(journal: Journal, known: HeadAnswer | None) -> int:
-    """The first entry to send: after what the province holds, if it holds our own history."""
-    if known is None:
+def _resume_at(journal: Journal, known: HeadAnswer | None, *, live: bool) -> int:
+    """The first entry to send: after what the province holds, if it holds our own history.
+
+    A road that is not live says what was so once, or what somebody wrote there. It is only believed
+    when the province asks for more than it acknowledged: it was put back from a copy.
+    """
+    if known is None or not live:
         acknowledged = journal.acknowledged()
-        return acknowledged.seq + 1 if acknowledged else 1
+        held = acknowledged.seq if acknowledged else 0
+        return min(held, known.seq if known else held) + 1
     own = journal.leaf(known.seq)
     if own is None:
         raise ForkError(
@@ -181,6 +188,17 @@ def _resume_at(journal: Journal, known: HeadAnswer | None) -> int:
 def _keep_acknowledgement(in_box: Path, taken: Taken) -> None:
     path = acknowledgement_path(taken.terminal, taken.epoch, taken.seq)
     write_whole(in_box / path, taken.acknowledgement)
+
+
+def _taken(folder: TerminalFolder) -> frozenset[str]:
+    """The usage segments that the terminal has taken in."""
+    if not folder.journal.exists():
+        return frozenset()
+    journal = open_journal(folder.journal, reading=True)
+    try:
+        return journal.known().all_segments()
+    finally:
+        journal.close()
 
 
 def _acknowledged(folder: TerminalFolder) -> str | None:

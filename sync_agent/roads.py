@@ -44,7 +44,7 @@ class Road(Protocol):
         ...
 
     def head(self) -> HeadAnswer | None:
-        """How far the province holds this terminal's chain; None when this road cannot ask.
+        """How far the province holds this terminal's chain; None when this road does not say.
 
         Raises:
             RoadError: nothing came through.

@@ -14,7 +14,7 @@ from card_codec.trust import KeyUse, TrustedKey, TrustList
 from ledger.access import Access, Door, read_access, token_hash, write_access
 from ledger.acknowledgement import Acknowledgement, read_acknowledgement, write_acknowledgement
 from ledger.clock import Moment
-from ledger.element import RedemptionId, read_usage, write_usage
+from ledger.element import RedemptionId
 from ledger.entry import (
     Basis,
     Content,
@@ -32,6 +32,7 @@ from ledger.entry import (
 )
 from ledger.errors import RecordError
 from ledger.receipt import verify_receipt, write_receipt
+from ledger.usage_file import read_usage, write_usage
 from sync_agent.batch import Batch, read_batch, write_batch
 from sync_agent.errors import MessageError
 from sync_agent.messages import (

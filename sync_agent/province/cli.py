@@ -18,7 +18,13 @@ from ledger.head_code import read_code, read_id
 from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
 from sync_agent.province.evidence import ChainCase, Shown
-from sync_agent.province.folder import init_province, listen_address, open_province
+from sync_agent.province.folder import (
+    KEY_NAMES,
+    init_province,
+    listen_address,
+    open_province,
+    rotate_key,
+)
 from sync_agent.province.province import Province
 from sync_agent.province.sticks import once_with
 from sync_agent.roads import open_stick
@@ -55,6 +61,20 @@ def release(
     with _opened(config) as province:
         version = province.release(source)
     _say({"ledger_version": version}, f"ledger {version} is published", as_json)
+
+
+@app.command()
+def rotate(
+    config: Config,
+    key: Annotated[str, typer.Option(help="online or log")],
+    as_json: Json = False,
+) -> None:
+    """Make a new key; it takes the old one's place with the office's next release."""
+    if key not in KEY_NAMES:
+        raise FolderError(f"--key is one of {', '.join(KEY_NAMES)}")
+    public = rotate_key(open_province(config), key)
+    words = f"give {public} to the office; the old {key} key signs until its next release"
+    _say({"key": key, "public": str(public)}, words, as_json)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -13,7 +13,7 @@ from sync_agent.bundle import BUNDLE_NAME, BUNDLE_SIZE_MAX, code_of, open_bundle
 from sync_agent.errors import IntakeRefusedError, MessageError, StickError
 from sync_agent.province.province import Province
 from sync_agent.stick import Stick
-from sync_agent.stick_road import FILES, FROM_TERMINALS, TO_TERMINALS
+from sync_agent.stick_road import FILES, FROM_TERMINALS, HEAD, TO_TERMINALS
 
 _TERMINAL = re.compile(r"[1-9][0-9]{0,4}-[1-9][0-9]{0,2}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
@@ -56,31 +56,49 @@ def once_with(province: Province, stick: Stick) -> StickReport:
         StickError: the stick cannot be read or written.
         ProvinceError: the store failed, or no release was taken yet.
     """
-    batches, accepted, refused = 0, 0, []
-    heads: dict[tuple[int, int], Head] = {}
+    taken = _Taken()
     for path in _bundles(stick):
-        batches += 1
-        try:
-            sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
-            if sealed is None:
-                continue
-            data = open_bundle(sealed, province.folder.key("log"))
-            accepted += province.take(data, road="stick").accepted
-            batch = read_batch(data)
-            heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
-        except MessageError as error:
-            refused.append(Refused(path, "not_sealed_to_us", error.detail))
-        except IntakeRefusedError as error:
-            refused.append(Refused(path, error.code, error.detail))
-        except StickError as error:
-            refused.append(Refused(path, "not_a_file", error.detail))
+        taken.take(province, stick, path)
     coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
-    laid = {digest for terminal in coming for digest in _lay_offer(province, stick, terminal)}
+    laid: set[str] = set()
+    for terminal in coming:
+        _lay_offer(province, stick, terminal, laid=laid)
+        head = province.head(terminal.ordinal, terminal.epoch)
+        own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}"
+        stick.write(f"{own}/{HEAD}", msgspec.json.encode(head))
     for name in stick.names(FILES):
         if _DIGEST.match(name) and name not in laid:
             stick.remove(f"{FILES}/{name}")
-    named = tuple(heads[chain] for chain in sorted(heads))
-    return StickReport(batches, accepted, len(coming), tuple(refused), named)
+    heads = tuple(taken.heads[chain] for chain in sorted(taken.heads))
+    return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), heads)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was taken of a stick so far."""
+
+    batches: int = 0
+    accepted: int = 0
+    refused: list[Refused] = field(default_factory=list)
+    heads: dict[tuple[int, int], Head] = field(default_factory=dict)
+
+    def take(self, province: Province, stick: Stick, path: str) -> None:
+        """One bundle; whatever is wrong with it, the others are taken."""
+        self.batches += 1
+        try:
+            sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
+            if sealed is None:
+                return
+            data = open_bundle(sealed, province.folder.key("log"))
+            self.accepted += province.take(data, road="stick").accepted
+            batch = read_batch(data)
+            self.heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
+        except MessageError as error:
+            self.refused.append(Refused(path, "not_sealed_to_us", error.detail))
+        except IntakeRefusedError as error:
+            self.refused.append(Refused(path, error.code, error.detail))
+        except StickError as error:
+            self.refused.append(Refused(path, "not_a_file", error.detail))
 
 
 def _bundles(stick: Stick) -> list[str]:
@@ -98,11 +116,16 @@ def _bundles(stick: Stick) -> list[str]:
     return found[:BUNDLES_MAX]
 
 
-def _lay_offer(province: Province, stick: Stick, terminal: Terminal) -> set[str]:
-    """The files first, the list last: a stick pulled out early offers what it offered before."""
-    items = province.offer(terminal)
+def _lay_offer(province: Province, stick: Stick, terminal: Terminal, *, laid: set[str]) -> None:
+    """The files first, the list last: a stick pulled out early offers what it offered before.
+
+    Args:
+        laid: digests of the files that lie there by now; most are for many terminals.
+    """
+    items = province.offer(terminal, whole=True)
     for item in items:
-        stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
+        if item.sha256 not in laid:
+            stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
+            laid.add(item.sha256)
     own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}/offer.json"
     stick.write(own, msgspec.json.encode(items))
-    return {item.sha256 for item in items}

@@ -214,11 +214,7 @@ class Province:
         return seal_segment(self._store, self.folder.root, now=self._now())
 
     def check_segments(self) -> tuple[int, list[Fault]]:
-        """How many segments there are, and what is wrong with them.
-
-        Raises:
-            ProvinceError: the store cannot be read, or pyarrow is not installed.
-        """
+        """How many segments there are, and what is wrong with them."""
         return check_segments(self._store, self.folder.root)
 
     def redemptions(self, *, language: str | None = None, most: int | None = None) -> list[Listed]:

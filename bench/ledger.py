@@ -25,7 +25,7 @@ from bench.table import Figure, at_most, report, told
 from card_codec.keys import PrivateKey
 from card_codec.status import StatusList
 from card_codec.trust import KeyUse, TrustedKey, TrustList
-from ledger.element import Element, RedemptionId, Right, write_usage
+from ledger.element import Element, RedemptionId, Right
 from ledger.policy import ClassQuantity, FreshnessStep, HouseholdClass, Place, Policy
 from ledger.rights import Rights
 from ledger.rights_build import BaseToInstall, Versions, build_rights
@@ -38,6 +38,7 @@ from ledger.rights_file import (
     write_base,
 )
 from ledger.roll import Roll
+from ledger.usage_file import write_usage
 from tests.world import NOW, World
 
 KECAMATAN = 136

@@ -7,19 +7,33 @@ from dataclasses import dataclass
 
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
-from ledger.clock import Floor, Moment
+from ledger.card_memory import CardMemory
+from ledger.clock import Floor, Floors, Moment, Reading, judge_time
 from ledger.element import RedemptionId
-from ledger.entry import Content, Entry, Kind, Redemption, Void, make_entry, read_entry, sign_head
+from ledger.entry import (
+    Commit,
+    Content,
+    Entry,
+    Kind,
+    Observed,
+    Pending,
+    Redemption,
+    Void,
+    make_entry,
+    read_entry,
+    sign_head,
+)
 from ledger.union import Known
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where the chain stands: entries so far, the newest leaf, and its moment."""
+    """Where the chain stands: entries so far, the newest leaf, its moment and its kind."""
 
     seq: int
     leaf: bytes
-    moment: Moment | None
+    moment: Moment | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,11 @@ class Act:
         self._identity = identity
         self.head = head
         self.known = Known(connection, identity.terminal, identity.epoch)
+        self.cards = CardMemory(connection, identity.terminal, identity.epoch)
+
+    def moment(self, reading: Reading) -> Moment:
+        """What time it is, by the floors and the newest entry as of this act."""
+        return judge_time(reading, floors_of(self._db), self.head.moment)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -82,18 +101,32 @@ class Act:
             officer=officer,
             content=content,
         )
-        self.head = Head(entry.body.seq, entry.leaf, moment)
+        self.head = Head(entry.body.seq, entry.leaf, moment, entry.kind)
         return entry
 
     def awaiting_handover(self, since: int) -> int | None:
         """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
+        if self.head.kind is Kind.REDEMPTION:
+            return self.head.seq if self.head.seq > since else None
         row = self._db.execute(
-            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
-            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID)),
+            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?, ?) ORDER BY seq DESC LIMIT 1",
+            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID), int(Kind.COMMIT)),
         ).fetchone()
-        if row is None or row[0] <= since or row[1] != Kind.REDEMPTION:
+        if row is None or row[0] <= since:
             return None
-        return int(row[0])
+        if row[1] == Kind.COMMIT:
+            return self._committed_redemption(int(row[0]))
+        return int(row[0]) if row[1] == Kind.REDEMPTION else None
+
+    def _committed_redemption(self, seq: int) -> int | None:
+        """The redemption by chip that a commit speaks of; None if it speaks of a void."""
+        commit = self.entry(seq)
+        named = (
+            self.entry(commit.content.seq)
+            if commit and isinstance(commit.content, Commit)
+            else None
+        )
+        return named.body.seq if named and isinstance(named.content, Pending) else None
 
     def count(self, kind: Kind, *, since: int) -> int:
         """Entries of a kind since a time, by their early time (Unix seconds)."""
@@ -129,6 +162,8 @@ class Act:
 
     def is_closed(self) -> bool:
         """Whether the newest entry closes the day; a seal is of no day."""
+        if self.head.kind is not Kind.SEAL:
+            return self.head.kind is Kind.CLOSE
         row = self._db.execute(
             "SELECT kind FROM entry WHERE kind != ? ORDER BY seq DESC LIMIT 1", (int(Kind.SEAL),)
         ).fetchone()
@@ -203,9 +238,23 @@ class Act:
     def _project(self, entry: Entry) -> None:
         """Keep the tables that follow from entries in step with them."""
         content, id = entry.content, entry.id
-        if isinstance(content, Redemption):
+        if isinstance(content, Redemption | Pending):
             element = entry.element()
             if element is not None:
                 self.known.add(element, basis=content.basis)
         elif isinstance(content, Void):
             self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
+        elif isinstance(content, Observed):
+            for element in entry.seen():
+                self.known.add(element)
+        # What an earlier epoch left open its own key alone could have closed.
+        of_chip = isinstance(content, Pending | Commit | Observed | Void)
+        if of_chip and id.epoch == self._identity.epoch:
+            self.cards.note(entry, self.entry)
+
+
+def floors_of(connection: sqlite3.Connection) -> Floors:
+    """The newest signed times, offline and online, as this connection sees them."""
+    rows = connection.execute("SELECT name, time, boottime, boot_id FROM floor")
+    known = {name: Floor(*row) for name, *row in rows}
+    return Floors(known.get("office", Floor()), known.get("online", Floor()))

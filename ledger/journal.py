@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
 from ledger import database
 from ledger.acknowledgement import Acknowledgement
-from ledger.act import Act, Head, Identity
-from ledger.clock import Floor, Floors
+from ledger.act import Act, Head, Identity, floors_of
+from ledger.card_memory import CardMemory
+from ledger.clock import Floors
 from ledger.damage import damaged, translated
 from ledger.element import RedemptionId
 from ledger.entry import (
@@ -33,6 +35,7 @@ from ledger.entry import (
 from ledger.errors import JournalDamagedError, JournalError, RecordError
 from ledger.union import Known
 
+VOID = int(Kind.VOID)
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -41,6 +44,20 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The newest redemption that stands.
+
+    Attributes:
+        at: number of the entry by which it was given: its own, or its chip's commit.
+        handed_over: its goods went over the counter.
+    """
+
+    entry: Entry
+    at: int
+    handed_over: bool
 
 
 class Journal:
@@ -84,23 +101,37 @@ class Journal:
         with self._lock:
             return self._read_head()
 
-    def signed_run(self, start: int, limit: int = 500) -> tuple[list[Entry], bytes]:
+    def signed_run(
+        self, start: int, limit: int = 500, *, through_void: bool = False
+    ) -> tuple[list[Entry], bytes]:
         """Entries from ``start`` on, up to a signed head, and its signature; none when all is read.
 
         One signature covers an act, so a run ends where an act ended.
+
+        Args:
+            start: number of the first entry.
+            limit: most entries.
+            through_void: end with the first void too, so that its own signature comes along: other
+                terminals believe it by that alone.
         """
         rows = self._rows(
-            "SELECT body, signature FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?", start, limit
+            "SELECT body, signature, kind FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?",
+            start,
+            limit,
         )
+        voids = (at for at, (_, signed, kind) in enumerate(rows, 1) if kind == VOID and signed)
+        rows = rows[: next(voids, None)] if through_void else rows
         while rows and rows[-1][1] is None:
             rows.pop()
-        return [_kept(body) for body, _ in rows], rows[-1][1] if rows else b""
+        return [_kept(body) for body, *_ in rows], rows[-1][1] if rows else b""
 
     def floors(self) -> Floors:
         """The newest signed times, offline and online."""
-        rows = self._rows("SELECT name, time, boottime, boot_id FROM floor")
-        known = {name: Floor(*row) for name, *row in rows}
-        return Floors(known.get("office", Floor()), known.get("online", Floor()))
+        with self._lock:
+            try:
+                return floors_of(self._db)
+            except sqlite3.Error as error:
+                raise translated(error) from error
 
     def leaf(self, seq: int) -> bytes | None:
         """Leaf hash of an entry, of 0 what the first one follows; None beyond the head."""
@@ -145,25 +176,39 @@ class Journal:
             if wal.stat().st_size > most:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def last_redemption(self) -> tuple[Entry, bool] | None:
+    def last_redemption(self) -> Last | None:
         """The newest redemption that stands, and whether its goods were handed over."""
         rows = self._rows(
-            "SELECT e.body FROM entry e WHERE e.kind = ? AND NOT EXISTS (SELECT 1 FROM voided v"
-            " WHERE v.terminal = ? AND v.epoch = ? AND v.seq = e.seq)"
-            " ORDER BY e.seq DESC LIMIT 1",
+            "SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e"
+            " LEFT JOIN committed c ON c.seq = e.seq WHERE (e.kind = ?1 OR (e.kind = ?2 AND"
+            " c.by IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM voided v"
+            " WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)"
+            " ORDER BY at DESC LIMIT 1",
             int(Kind.REDEMPTION),
+            int(Kind.PENDING),
             self.identity.terminal,
             self.identity.epoch,
         )
         if not rows:
             return None
-        entry = _kept(rows[0][0])
+        entry, at = _kept(rows[0][0]), int(rows[0][1])
         given = self._rows(
-            "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1",
-            entry.body.seq,
-            int(Kind.HANDOVER),
+            "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1", at, int(Kind.HANDOVER)
         )
-        return entry, bool(given)
+        return Last(entry, at, bool(given))
+
+    def id(self, seq: int) -> RedemptionId:
+        """The id of an entry of this chain."""
+        return RedemptionId(self.identity.terminal, self.identity.epoch, seq)
+
+    def cards(self) -> CardMemory:
+        """What is known of chips, as committed."""
+        return CardMemory(self._db, self.identity.terminal, self.identity.epoch)
+
+    def signature(self, seq: int) -> bytes:
+        """The head signature of an entry; empty where another of its act carries it."""
+        rows = self._rows("SELECT signature FROM entry WHERE seq = ?", seq)
+        return bytes(rows[0][0]) if rows and rows[0][0] is not None else b""
 
     def kinds(self, after: int) -> list[tuple[int, Kind, int]]:
         """(seq, kind, early) of every entry after a seq, for counting."""
@@ -196,6 +241,9 @@ class Journal:
         Raises:
             JournalDamagedError: the file does not hold together.
         """
+        page_size = self._rows("PRAGMA page_size")[0][0]
+        if self.path.stat().st_size % page_size:  # SQLite fills a page that is cut with zeros
+            raise damaged("the file ends within a page")
         found = self._rows("PRAGMA quick_check(1)")[0][0]
         if found != "ok":
             raise damaged(str(found).splitlines()[-1])
@@ -215,11 +263,12 @@ class Journal:
         me = self.identity
         rows = self._rows("SELECT seq, leaf, body FROM entry ORDER BY seq DESC LIMIT 1")
         if not rows:
-            return Head(0, genesis(me.terminal, me.epoch, me.key), None)
+            return Head(0, genesis(me.terminal, me.epoch, me.key))
         seq, leaf, body = rows[0]
         if self._head is not None and self._head.leaf == leaf:
             return self._head
-        return Head(seq, leaf, self._named(_kept(body), seq, leaf).body.moment)
+        entry = self._named(_kept(body), seq, leaf)
+        return Head(seq, leaf, entry.body.moment, entry.kind)
 
     def _named(self, entry: Entry, seq: int, leaf: bytes) -> Entry:
         """The entry, if it has the name it goes by."""
@@ -336,4 +385,13 @@ def _kept(data: bytes | None) -> Entry:
         raise damaged(error.detail) from error
 
 
-__all__ = ["PRAGMAS", "Act", "Head", "Identity", "Journal", "create_journal", "open_journal"]
+__all__ = [
+    "PRAGMAS",
+    "Act",
+    "Head",
+    "Identity",
+    "Journal",
+    "Last",
+    "create_journal",
+    "open_journal",
+]

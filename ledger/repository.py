@@ -43,6 +43,8 @@ from ledger.record import TIME_MAX
 
 METADATA_NAME = re.compile(r"([1-9][0-9]{0,8})\.([a-z0-9-]+)\.json")
 TIME_FIELD = "x-khb-time"
+STOLEN_FIELD = "x-khb-online-stolen"
+"""In a root: what the online key of the root before blocked and dated counts no more."""
 EXPIRES_DAYS = {"root": 730, "snapshot": 60, "timestamp": 60}
 """Freshness is judged by the policy's ladder; expiry only bounds a freeze."""
 TARGETS_EXPIRES_DAYS = 400
@@ -187,6 +189,11 @@ class Repository:
         return self.load("timestamp", Timestamp).version
 
 
+def online_role(kecamatan: str) -> str:
+    """The role by which the key on the network speaks of one kecamatan: usage, blocked cards."""
+    return f"online-{kecamatan}"
+
+
 def name_target(targets: Targets, path: str, data: bytes) -> None:
     """Name a file in a role, by its length and hash."""
     targets.targets[path] = TargetFile.from_data(path, data, ["sha256"])
@@ -210,6 +217,11 @@ def read_role(path: Path, kind: type[Role]) -> Role:
     if not isinstance(signed, kind):
         raise RightsError(f"{path} is a {signed.type}, not a {kind.__name__}")
     return signed
+
+
+def says_stolen(root: Root) -> bool:
+    """Whether a root says that the online key before it was stolen."""
+    return root.unrecognized_fields.get(STOLEN_FIELD) is True
 
 
 def signed_time(signed: Root | Snapshot | Targets | Timestamp) -> int:

@@ -30,7 +30,7 @@ CREATE TABLE part (name TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT RO
 CREATE TABLE base (
     number INTEGER PRIMARY KEY, kecamatan TEXT UNIQUE NOT NULL, root BLOB NOT NULL,
     count INTEGER NOT NULL, office_time INTEGER NOT NULL, desa TEXT NOT NULL, status BLOB NOT NULL,
-    changes INTEGER NOT NULL
+    changes INTEGER NOT NULL, changes_by TEXT NOT NULL
 ) STRICT;
 CREATE TABLE cleared (
     household BLOB NOT NULL, issue INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -45,17 +45,13 @@ CACHE_KIB = 16 * 1024
 
 
 class Versions(msgspec.Struct, frozen=True):
-    """Which ledger is installed under which root, and how new its signed times are (Unix s).
-
-    Attributes:
-        online: names the keys that may sign the time, so that new ones are noticed.
-    """
+    """Which ledger is installed, under which root and decree, and how new it is (Unix s)."""
 
     ledger: int
     timestamp_time: int
     office_time: int
     root: int = 0
-    online: str = ""
+    decree: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +63,14 @@ class BaseToInstall:
         status: over the same ordinals.
         office_time: newest offline signature over them.
         cleared: every block the kecamatan has taken off.
+        changes_by: names the keys that the decree lets sign its changes.
     """
 
     base: RightsBase
     status: StatusList
     office_time: int
     cleared: frozenset[Clearing] = frozenset()
+    changes_by: str = ""
 
 
 def build_rights(
@@ -107,7 +105,7 @@ def build_rights(
                 "trust": encode_trust_list(trust),
             }
             db.executemany("INSERT INTO part VALUES (?, ?)", parts.items())
-            db.executemany("INSERT INTO base VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _bases(bases))
+            db.executemany("INSERT INTO base VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _bases(bases))
             cleared = {(c.household, c.issue, c.number) for b in bases for c in b.cleared}
             db.executemany("INSERT INTO cleared VALUES (?, ?, ?)", cleared)
             rows = heapq.merge(*(_rows(n, b.base) for n, b in enumerate(bases)))
@@ -148,7 +146,7 @@ def _bases(bases: list[BaseToInstall]) -> Iterator[tuple[object, ...]]:
     for number, one in enumerate(bases):
         base, desa = one.base, " ".join(one.base.desa_codes)
         yield (number, base.kecamatan, state_root(base), base.count, one.office_time, desa,
-               one.status.encode(), base.changes)  # fmt: skip
+               one.status.encode(), base.changes, one.changes_by)  # fmt: skip
 
 
 def _rows(number: int, base: RightsBase) -> Iterator[tuple[bytes, bytes]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ledger.element import RedemptionId
 from ledger.folder import TerminalFolder, write_whole
+from ledger.head_code import head_code
 from ledger.in_box import list_brought
 from ledger.journal import Journal, open_journal
 from sync_agent.batch import BATCH_ENTRIES_MAX, Batch
@@ -40,6 +41,8 @@ class Report:
         uploaded: entries sent now.
         accepted: entries the province newly took; 0 by a road that cannot answer.
         acknowledgement: number of the newest entry the province vouches for, ``T001-0017``.
+        handed_over: number of the newest entry that was sent or laid down, now or before.
+        code: of that entry, to compare over the telephone: ``7Q2M-0XKD``.
         ledger_version: version of the ledger that lies in the in-box.
         usage_new: usage elements in segments newly brought.
     """
@@ -49,6 +52,18 @@ class Report:
     acknowledgement: str | None
     ledger_version: int | None
     usage_new: int
+    handed_over: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What went out: entries, how many of them were new there, and the newest one's name."""
+
+    uploaded: int = 0
+    accepted: int = 0
+    head: str | None = None
+    code: str | None = None
 
 
 def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
@@ -67,24 +82,32 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
         LedgerError: the journal cannot be read, or the in-box not written.
     """
     with _alone(folder.out_box):
+        sent = _Sent()
         told: SyncError | None = None
-        uploaded = accepted = 0
         try:
-            uploaded, accepted = _send_waiting(folder, road, now=now)
+            sent = _send_waiting(folder, road, now=now)
         except (ForkError, PrunedError) as error:
             told = error
-        usage_new = bring(folder.in_box, road, trusted=folder.trusted, now=now)
+        usage_new = bring(
+            folder.in_box, road, trusted=folder.trusted, now=now, taken=_taken(folder)
+        )
         if told is not None:
             raise told
         return Report(
-            uploaded, accepted, _acknowledged(folder), ledger_version(folder.in_box), usage_new
+            sent.uploaded,
+            sent.accepted,
+            _acknowledged(folder),
+            ledger_version(folder.in_box),
+            usage_new,
+            sent.head,
+            sent.code,
         )
 
 
-def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> tuple[int, int]:
-    """Every entry the province does not hold yet; returns (sent, newly accepted)."""
-    if not folder.journal.exists():
-        return 0, 0
+def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> _Sent:
+    """Every entry the province does not hold yet."""
+    if not (folder.journal.exists() and road.takes_entries):
+        return _Sent()
     journal = open_journal(folder.journal, reading=True)
     try:
         sent = accepted = 0
@@ -100,7 +123,7 @@ def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> tuple[int,
             if taken is not None:
                 accepted += taken.accepted
                 _keep_acknowledgement(folder.in_box, taken)
-        return sent, accepted
+        return _Sent(sent, accepted, *_named(journal, start - 1 + sent))
     except ForkError:
         _hand_in_branch(folder, journal, road, now=now)
         raise
@@ -108,10 +131,19 @@ def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> tuple[int,
         journal.close()
 
 
+def _named(journal: Journal, seq: int) -> tuple[str | None, str | None]:
+    """Number and code of an entry; none of both before the first."""
+    leaf = journal.leaf(seq) if seq else None
+    if leaf is None:
+        return None, None
+    id = RedemptionId(journal.identity.terminal, journal.identity.epoch, seq)
+    return id.number(), head_code(id, leaf)
+
+
 def _batches(journal: Journal, start: int) -> Iterator[Batch]:
-    """The entries from ``start`` on, in batches that end where an act ended."""
+    """The entries from ``start`` on, in batches that end where an act ended, or with a void."""
     me = journal.identity
-    while (run := journal.signed_run(start, BATCH_ENTRIES_MAX))[0]:
+    while (run := journal.signed_run(start, BATCH_ENTRIES_MAX, through_void=True))[0]:
         batch = Batch(me.terminal, me.epoch, start, tuple(run[0]), run[1])
         yield batch
         start = batch.end + 1
@@ -163,6 +195,17 @@ def _resume_at(journal: Journal, known: HeadAnswer | None, *, live: bool) -> int
 def _keep_acknowledgement(in_box: Path, taken: Taken) -> None:
     path = acknowledgement_path(taken.terminal, taken.epoch, taken.seq)
     write_whole(in_box / path, taken.acknowledgement)
+
+
+def _taken(folder: TerminalFolder) -> frozenset[str]:
+    """The usage segments that the terminal has taken in."""
+    if not folder.journal.exists():
+        return frozenset()
+    journal = open_journal(folder.journal, reading=True)
+    try:
+        return journal.known().all_segments()
+    finally:
+        journal.close()
 
 
 def _acknowledged(folder: TerminalFolder) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ledger.clock import Moment, day_begins, judge_time
+from ledger.clock import Moment, day_begins
 from ledger.entry import Closed, Content, Entry, Handover, Redemption, Void
 from ledger.journal import Act
 from ledger.totals import total_up
@@ -46,9 +46,8 @@ def void(desk: Desk, seq: int, *, reason: str, second: str) -> Voided:
         JournalDamagedError: the journal is damaged; service stops.
     """
     content = Void(seq, _words(reason, 80, "say why"), second_person(desk, second))
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
+        moment = act.moment(desk.clock.read())
         redemption, given = _voidable(act, seq, moment)
         entry, _ = append(desk, act, moment, content)
     return Voided(redemption.id.number(), entry.id.number(), given.paid)
@@ -64,7 +63,6 @@ def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry
         NotSavedError: the disk refused; the question stands.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
         seq = act.awaiting_handover(0)
         if seq is None or seq > desk.handover_since:
@@ -72,7 +70,7 @@ def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry
         content: Content = Handover(seq)
         if not handed_over:
             content = Void(seq, "not handed over before a restart", second_person(desk, second))
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
+        moment = act.moment(desk.clock.read())
         entry, _ = append(desk, act, moment, content)
     return entry
 
@@ -87,12 +85,11 @@ def close_day(desk: Desk) -> Closed | None:
         NotSavedError: the disk refused; the day is still open.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
         if act.is_closed() or act.head.seq == 0:
             return None
-        closed = total_up(*act.day())
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
+        closed = total_up(*act.day(), act.entry)
+        moment = act.moment(desk.clock.read())
         append(desk, act, moment, closed)
     return closed
 

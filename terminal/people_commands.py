@@ -1,4 +1,4 @@
-"""Commands of ``betang-terminal`` that have to do with people: the day, look-up, contents."""
+"""Commands of ``betang-terminal`` about people and risk: the day, look-up, contents, exposure."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ledger.folder import open_folder
 from ledger.people import open_people
 from ledger.totals import units_given
 from terminal.contents_table import contents_table
+from terminal.exposure_table import exposure_table
 from terminal.opening import open_for_use, read_pin, read_typed, room_of
 
 Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
@@ -31,6 +32,7 @@ def add_people_commands(app: typer.Typer) -> None:
     app.command("close-day")(close_day_command)
     app.command("look-up")(look_up_command)
     app.command("contents")(contents_command)
+    app.command("exposure")(exposure_command)
 
 
 def open_day_command(config: Config, pin_file: PinFile, as_json: Json = False) -> None:
@@ -130,3 +132,21 @@ def contents_command(
         typer.echo(json.dumps(asdict(contents), ensure_ascii=False))
     else:
         typer.echo("\n".join(contents_table(contents)))
+
+
+def exposure_command(
+    config: Config,
+    event: Annotated[
+        int | None, typer.Option(help="terminals at a planned event that do not hear each other")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What could be given twice and what a thief could give, in rupiah; gives nothing."""
+    counter = open_for_use(config)
+    try:
+        counter.take_in_box()
+        found = counter.exposure(event=event)
+    finally:
+        counter.close()
+    told = json.dumps(asdict(found)) if as_json else "\n".join(exposure_table(found))
+    typer.echo(told)

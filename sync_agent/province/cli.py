@@ -17,10 +17,16 @@ from ledger.errors import FolderError
 from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
 from sync_agent.province.evidence import ChainCase, Shown
-from sync_agent.province.folder import init_province, listen_address, open_province
+from sync_agent.province.folder import (
+    KEY_NAMES,
+    init_province,
+    listen_address,
+    open_province,
+    rotate_key,
+)
 from sync_agent.province.province import Province
 from sync_agent.province.sticks import once_with
-from sync_agent.stick import Stick
+from sync_agent.roads import open_stick
 
 app = typer.Typer(no_args_is_help=True, help="The province's end of the road.")
 
@@ -54,6 +60,20 @@ def release(
     with _opened(config) as province:
         version = province.release(source)
     _say({"ledger_version": version}, f"ledger {version} is published", as_json)
+
+
+@app.command()
+def rotate(
+    config: Config,
+    key: Annotated[str, typer.Option(help="online or log")],
+    as_json: Json = False,
+) -> None:
+    """Make a new key; it takes the old one's place with the office's next release."""
+    if key not in KEY_NAMES:
+        raise FolderError(f"--key is one of {', '.join(KEY_NAMES)}")
+    public = rotate_key(open_province(config), key)
+    words = f"give {public} to the office; the old {key} key signs until its next release"
+    _say({"key": key, "public": str(public)}, words, as_json)
 
 
 @app.command()
@@ -106,14 +126,16 @@ def serve(
 @app.command()
 def once(
     config: Config,
-    stick: Annotated[Path, typer.Option("--with", help="folder or stick")],
+    where: Annotated[str, typer.Option("--with", help="folder or stick")],
     as_json: Json = False,
 ) -> None:
     """Take the batches of a stick and lay down what every terminal needs."""
+    stick = open_stick(where)
     with _opened(config) as province:
         province.publish()
-        report = once_with(province, Stick(stick))
+        report = once_with(province, stick)
     words = f"{report.accepted} entries taken, offers laid for {report.terminals} terminals"
+    words += "".join(f"\ncode of {head.number}: {head.code}" for head in report.heads)
     for refused in report.refused:
         typer.echo(f"{refused.file}: {refused.detail}", err=True)
     _say(asdict(report), words, as_json)

@@ -69,7 +69,9 @@ class Checked:
 class Intake:
     """Takes batches into the accepted log."""
 
-    def __init__(self, store: Store, in_force: Callable[[], Installed], log: Signer) -> None:
+    def __init__(
+        self, store: Store, in_force: Callable[[], Installed], log: Callable[[], Signer]
+    ) -> None:
         self._store = store
         self._in_force = in_force
         self._log = log
@@ -96,7 +98,7 @@ class Intake:
         """
         installed = self._in_force()
         with self._store.writing() as db:
-            taking = _Taking(db, installed, self._log)
+            taking = _Taking(db, installed, self._log())
             outcomes = [taking.take(checked) for checked in group]
             taking.rows.flush()
         return outcomes

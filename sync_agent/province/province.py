@@ -49,7 +49,7 @@ class Province:
         self._store = Store(folder.store_url)
         self._in_force = ReleaseInForce(folder)
         self._timestamps: dict[str, bytes] = {}
-        self._intake = Intake(self._store, self._in_force.now, folder.key("log"))
+        self._intake = Intake(self._store, self._in_force.now, lambda: folder.key("log"))
         self._together = Together(
             self._take_group, most=GROUP_MAX, failures=(SyncError, LedgerError, CardCodecError)
         )
@@ -113,14 +113,18 @@ class Province:
         """How far a terminal's chain is held."""
         return self._intake.head(ordinal, epoch)
 
-    def offer(self, terminal: Terminal) -> list[OfferItem]:
+    def offer(self, terminal: Terminal, *, whole: bool = False) -> list[OfferItem]:
         """What a terminal needs now.
+
+        Args:
+            terminal: who asks.
+            whole: for a stick, whose reader can ask for nothing more.
 
         Raises:
             LedgerError: nothing was published yet, or the disk refused.
         """
         keep_time(self.folder, now=self._now())
-        offer = offer_for(terminal, self.folder.repository, self._store)
+        offer = offer_for(terminal, self.folder.repository, self._store, whole=whole)
         self._timestamps[hashlib.sha256(offer.timestamp).hexdigest()] = offer.timestamp
         while len(self._timestamps) > TIMESTAMPS_KEPT:
             self._timestamps.pop(next(iter(self._timestamps)), None)

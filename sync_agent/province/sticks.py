@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import msgspec
 
 from ledger.roll import Terminal
-from sync_agent.batch import BATCH_SIZE_MAX
-from sync_agent.errors import IntakeRefusedError, StickError
+from sync_agent.batch import read_batch
+from sync_agent.bundle import BUNDLE_NAME, BUNDLE_SIZE_MAX, code_of, open_bundle
+from sync_agent.errors import IntakeRefusedError, MessageError, StickError
 from sync_agent.province.province import Province
 from sync_agent.stick import Stick
-from sync_agent.stick_road import BATCH_NAME, FILES, FROM_TERMINALS, HEAD, TO_TERMINALS
+from sync_agent.stick_road import FILES, FROM_TERMINALS, HEAD, TO_TERMINALS
 
 _TERMINAL = re.compile(r"[1-9][0-9]{0,4}-[1-9][0-9]{0,2}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-BATCHES_MAX = 20_000
-"""Batches looked at in one act; the rest waits for the next."""
+BUNDLES_MAX = 20_000
+"""Bundles looked at in one act; the rest waits for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """The newest entry a stick brought of a terminal, and its code for the telephone."""
+
+    number: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class StickReport:
     """What one act with a stick did."""
 
@@ -37,41 +46,41 @@ class StickReport:
     accepted: int
     terminals: int
     refused: tuple[Refused, ...]
+    heads: tuple[Head, ...] = ()
 
 
 def once_with(province: Province, stick: Stick) -> StickReport:
-    """Take every batch, then lay every terminal's offer, its newest acknowledgement in it.
+    """Take every bundle, then lay every terminal's offer, its newest acknowledgement in it.
 
     Raises:
         StickError: the stick cannot be read or written.
         ProvinceError: the store failed, or no release was taken yet.
     """
     batches, accepted, refused = 0, 0, []
-    for path in _batches(stick):
+    heads: dict[tuple[int, int], Head] = {}
+    for path in _bundles(stick):
         batches += 1
         try:
-            data = stick.read(path, size_max=BATCH_SIZE_MAX)
-            if data is not None:
-                accepted += province.take(data, road="stick").accepted
+            sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
+            if sealed is None:
+                continue
+            data = open_bundle(sealed, province.folder.key("log"))
+            accepted += province.take(data, road="stick").accepted
+            batch = read_batch(data)
+            heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
+        except MessageError as error:
+            refused.append(Refused(path, "not_sealed_to_us", error.detail))
         except IntakeRefusedError as error:
             refused.append(Refused(path, error.code, error.detail))
         except StickError as error:
             refused.append(Refused(path, "not_a_file", error.detail))
-    coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
-    laid: set[str] = set()
-    for terminal in coming:
-        _lay_offer(province, stick, terminal, laid=laid)
-        head = province.head(terminal.ordinal, terminal.epoch)
-        own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}"
-        stick.write(f"{own}/{HEAD}", msgspec.json.encode(head))
-    for name in stick.names(FILES):
-        if _DIGEST.match(name) and name not in laid:
-            stick.remove(f"{FILES}/{name}")
-    return StickReport(batches, accepted, len(coming), tuple(refused))
+    terminals = _lay_offers(province, stick)
+    named = tuple(heads[chain] for chain in sorted(heads))
+    return StickReport(batches, accepted, terminals, tuple(refused), named)
 
 
-def _batches(stick: Stick) -> list[str]:
-    """Paths of batches, each terminal's in the order of its entries."""
+def _bundles(stick: Stick) -> list[str]:
+    """Paths of bundles, each terminal's in the order of its entries."""
     found = []
     for own in stick.names(FROM_TERMINALS):
         if _TERMINAL.match(own):
@@ -79,10 +88,22 @@ def _batches(stick: Stick) -> list[str]:
             starts = [
                 (int(match.group(1)), int(match.group(2)), name)
                 for name in stick.names(directory)
-                if (match := BATCH_NAME.match(name))
+                if (match := BUNDLE_NAME.match(name))
             ]
             found += [f"{directory}/{name}" for _, _, name in sorted(starts)]
-    return found[:BATCHES_MAX]
+    return found[:BUNDLES_MAX]
+
+
+def _lay_offers(province: Province, stick: Stick) -> int:
+    """For every terminal that serves; for how many. Files that none needs any more go."""
+    coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
+    laid: set[str] = set()
+    for terminal in coming:
+        _lay_offer(province, stick, terminal, laid=laid)
+    for name in stick.names(FILES):
+        if _DIGEST.match(name) and name not in laid:
+            stick.remove(f"{FILES}/{name}")
+    return len(coming)
 
 
 def _lay_offer(province: Province, stick: Stick, terminal: Terminal, *, laid: set[str]) -> None:
@@ -91,10 +112,12 @@ def _lay_offer(province: Province, stick: Stick, terminal: Terminal, *, laid: se
     Args:
         laid: digests of the files that lie there by now; most are for many terminals.
     """
-    items = province.offer(terminal)
+    items = province.offer(terminal, whole=True)
     for item in items:
         if item.sha256 not in laid:
             stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
             laid.add(item.sha256)
-    own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}/offer.json"
-    stick.write(own, msgspec.json.encode(items))
+    own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}"
+    stick.write(f"{own}/offer.json", msgspec.json.encode(items))
+    head = province.head(terminal.ordinal, terminal.epoch)
+    stick.write(f"{own}/{HEAD}", msgspec.json.encode(head))

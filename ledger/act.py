@@ -46,11 +46,16 @@ class Identity:
 
 
 class Act:
-    """The inside of one transaction."""
+    """The inside of one transaction.
+
+    Attributes:
+        connection: the transaction's own; for those of this package that look at all of it.
+    """
 
     def __init__(self, connection: sqlite3.Connection, identity: Identity, head: Head) -> None:
         self._db = connection
-        self._identity = identity
+        self.connection = connection
+        self.identity = identity
         self.head = head
         self.known = Known(connection, identity.terminal, identity.epoch)
         self.cards = CardMemory(connection, identity.terminal, identity.epoch)
@@ -58,16 +63,6 @@ class Act:
     def moment(self, reading: Reading) -> Moment:
         """What time it is, by the floors and the newest entry as of this act."""
         return judge_time(reading, floors_of(self._db), self.head.moment)
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The transaction's own; for those of this package that look at all of it."""
-        return self._db
-
-    @property
-    def identity(self) -> Identity:
-        """Whose journal it is."""
-        return self._identity
 
     def append(
         self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
@@ -92,7 +87,7 @@ class Act:
         return entries[-1], signature
 
     def _next(self, content: Content, moment: Moment, ledger: int, officer: str) -> Entry:
-        me = self._identity
+        me = self.identity
         entry = make_entry(
             id=RedemptionId(me.terminal, me.epoch, self.head.seq + 1),
             prev=self.head.leaf,
@@ -146,7 +141,7 @@ class Act:
 
     def is_voided(self, seq: int) -> bool:
         """Whether an entry of this journal was taken back."""
-        me = self._identity
+        me = self.identity
         found = self._db.execute(
             "SELECT 1 FROM voided WHERE terminal = ? AND epoch = ? AND seq = ?",
             (me.terminal, me.epoch, seq),
@@ -249,7 +244,7 @@ class Act:
                 self.known.add(element)
         # What an earlier epoch left open its own key alone could have closed.
         of_chip = isinstance(content, Pending | Commit | Observed | Void)
-        if of_chip and id.epoch == self._identity.epoch:
+        if of_chip and id.epoch == self.identity.epoch:
             self.cards.note(entry, self.entry)
 
 

@@ -46,11 +46,7 @@ class Identity:
 
 
 class Act:
-    """The inside of one transaction.
-
-    Attributes:
-        connection: the transaction's own; for those of this package that look at all of it.
-    """
+    """The inside of one transaction; ``connection`` is its own, for this package alone."""
 
     def __init__(self, connection: sqlite3.Connection, identity: Identity, head: Head) -> None:
         self._db = connection

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
 from ledger.card_memory import CardMemory
-from ledger.clock import Floor, Floors, Moment, Reading, judge_time
+from ledger.clock import Moment, Reading, judge_time
 from ledger.element import RedemptionId
 from ledger.entry import (
     Commit,
@@ -23,6 +23,7 @@ from ledger.entry import (
     read_entry,
     sign_head,
 )
+from ledger.floors import floors_of
 from ledger.union import Known
 
 
@@ -46,12 +47,11 @@ class Identity:
 
 
 class Act:
-    """The inside of one transaction; ``connection`` is its own, for this package alone."""
+    """The inside of one transaction."""
 
     def __init__(self, connection: sqlite3.Connection, identity: Identity, head: Head) -> None:
         self._db = connection
-        self.connection = connection
-        self.identity = identity
+        self._identity = identity
         self.head = head
         self.known = Known(connection, identity.terminal, identity.epoch)
         self.cards = CardMemory(connection, identity.terminal, identity.epoch)
@@ -59,6 +59,16 @@ class Act:
     def moment(self, reading: Reading) -> Moment:
         """What time it is, by the floors and the newest entry as of this act."""
         return judge_time(reading, floors_of(self._db), self.head.moment)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The transaction's own; for those of this package that look at all of it."""
+        return self._db
+
+    @property
+    def identity(self) -> Identity:
+        """Whose journal it is."""
+        return self._identity
 
     def append(
         self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
@@ -83,7 +93,7 @@ class Act:
         return entries[-1], signature
 
     def _next(self, content: Content, moment: Moment, ledger: int, officer: str) -> Entry:
-        me = self.identity
+        me = self._identity
         entry = make_entry(
             id=RedemptionId(me.terminal, me.epoch, self.head.seq + 1),
             prev=self.head.leaf,
@@ -137,7 +147,7 @@ class Act:
 
     def is_voided(self, seq: int) -> bool:
         """Whether an entry of this journal was taken back."""
-        me = self.identity
+        me = self._identity
         found = self._db.execute(
             "SELECT 1 FROM voided WHERE terminal = ? AND epoch = ? AND seq = ?",
             (me.terminal, me.epoch, seq),
@@ -197,22 +207,6 @@ class Act:
         for entry, _ in signed:
             self._project(entry)
 
-    def raise_floor(self, name: str, floor: Floor) -> None:
-        """Keep a newer signed time; an older one is ignored."""
-        self._db.execute(
-            "INSERT INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET time = excluded.time, boottime = excluded.boottime,"
-            " boot_id = excluded.boot_id WHERE excluded.time > floor.time",
-            (name, floor.time, floor.boottime, floor.boot_id),
-        )
-
-    def begin_floor(self, name: str, floor: Floor) -> None:
-        """Keep a signed time whatever was kept before: those who signed that no longer count."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)",
-            (name, floor.time, floor.boottime, floor.boot_id),
-        )
-
     def keep_acknowledgement(self, acknowledgement: Acknowledgement, data: bytes) -> bool:
         """Keep the province's word if it speaks of this chain; False when it does not."""
         row = self._db.execute(
@@ -240,12 +234,5 @@ class Act:
                 self.known.add(element)
         # What an earlier epoch left open its own key alone could have closed.
         of_chip = isinstance(content, Pending | Commit | Observed | Void)
-        if of_chip and id.epoch == self.identity.epoch:
+        if of_chip and id.epoch == self._identity.epoch:
             self.cards.note(entry, self.entry)
-
-
-def floors_of(connection: sqlite3.Connection) -> Floors:
-    """The newest signed times, offline and online, as this connection sees them."""
-    rows = connection.execute("SELECT name, time, boottime, boot_id FROM floor")
-    known = {name: Floor(*row) for name, *row in rows}
-    return Floors(known.get("office", Floor()), known.get("online", Floor()))

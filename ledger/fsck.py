@@ -151,6 +151,7 @@ class _Check:
         pruned = self.db.execute("SELECT seq, leaf FROM pruned").fetchone()
         begins = (0, genesis(*self.me, key)) if pruned is None else tuple(pruned)
         self.after, self.first = begins[0], begins[0] + 1
+        self.given = Given(after=self.after)
         rows = self.db.execute(
             "SELECT seq, kind, early, body, leaf, signature FROM entry ORDER BY seq"
         )

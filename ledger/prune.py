@@ -14,29 +14,21 @@ from pathlib import Path
 
 from ledger.act import Act
 from ledger.backup import Manifest, check_backup
-from ledger.clock import Reading
+from ledger.clock import Reading, judge_time
 from ledger.element import RedemptionId
-from ledger.entry import (
-    Closed,
-    Commit,
-    Entry,
-    Handover,
-    Observed,
-    Pending,
-    Redemption,
-    Void,
-    read_entry,
-)
+from ledger.entry import Closed, Commit, Entry, Kind, Pending, Void, read_entry
 from ledger.errors import JournalError
 from ledger.folder import TerminalFolder
 from ledger.fsck import check_connection
-from ledger.heard_void import said_void
 from ledger.journal import Journal, open_journal
 from ledger.policy import DAY, Policy
 from ledger.rights import Rights
 from ledger.usage_file import read_usage
 
-GUARDS = ("entry_never_deleted", "element_never_deleted", "voided_never_deleted")
+GUARDS = tuple(
+    f"{table}_never_deleted"
+    for table in ("entry", "element", "voided", "pending", "committed", "chip_void")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +65,9 @@ def prune(folder: TerminalFolder, archive: Path, now: Reading) -> Pruned:
         _check_same(journal, manifest)
         word = journal.acknowledged()
         most = min(word.seq if word else 0, manifest.entries)
+        floors = journal.floors()
         with journal.act() as act:
-            early = act.moment(now).early
+            early = judge_time(now, floors, act.head.moment).early
             before = journal.pruned()
             cut = _last_close(act, most=most, policy=policy, early=early)
             if cut <= before:
@@ -101,80 +94,95 @@ def _check_same(journal: Journal, manifest: Manifest) -> None:
 
 
 def _last_close(act: Act, *, most: int, policy: Policy, early: int) -> int:
-    """The newest close of a day up to which all may go; 0 when there is none.
-
-    Nothing that stays may speak of what goes.
-    """
-    closes: list[int] = []
-    settled = True
-    for (body,) in act.connection.execute("SELECT body FROM entry ORDER BY seq"):
+    """The newest close of a day up to which all is settled, in the archive and acknowledged."""
+    cut = 0
+    waiting: set[int] = set()  # redemptions by chip whose end comes later
+    for (body,) in act.connection.execute(
+        "SELECT body FROM entry WHERE seq <= ? ORDER BY seq", (most,)
+    ):
         entry = read_entry(body)
-        content, seq = entry.content, entry.body.seq
-        settled = settled and seq <= most and _is_settled(entry, policy, early)
-        if settled and isinstance(content, Closed) and seq < act.head.seq:
-            closes.append(seq)
-        if isinstance(content, Void | Handover | Commit):
-            while closes and content.seq <= closes[-1]:
-                closes.pop()
-    return closes[-1] if closes else 0
+        if not _is_settled(entry, policy, early):
+            break
+        if isinstance(entry.content, Pending):
+            waiting.add(entry.body.seq)
+        elif isinstance(entry.content, Commit | Void):
+            waiting.discard(entry.content.seq)
+        if isinstance(entry.content, Closed) and entry.body.seq < act.head.seq and not waiting:
+            cut = entry.body.seq
+    return cut
 
 
 def _is_settled(entry: Entry, policy: Policy, early: int) -> bool:
     """Whether nothing can be taken any more of what the entry was given by.
 
-    A window the policy no longer names is kept: nobody here can say when it was over. So is what
-    was seen of a chip: it explains the chip's counter for as long as there is the chip.
+    A window the policy no longer names is kept: nobody here can say when it was over.
     """
-    content = entry.content
-    if isinstance(content, Pending | Commit | Observed):
-        return False
-    if not isinstance(content, Redemption):
-        return True
-    programme = policy.programme_numbered(content.programme)
-    window = programme.window(content.window) if programme else None
-    if programme is None or window is None:
-        return False
-    return programme.ends(window) + policy.settle_days * DAY < early
+    own = entry.element()
+    for element in (*([own] if own else []), *entry.seen()):
+        programme = policy.programme_numbered(element.right.programme)
+        window = programme.window(element.right.window) if programme else None
+        if programme is None or window is None:
+            return False
+        if programme.ends(window) + policy.settle_days * DAY >= early:
+            return False
+    return True
 
 
 def _let_go(act: Act, cut: int, archive: bytes) -> None:
     """Delete up to ``cut`` and all that follows from it alone, with the guards aside."""
     db, me = act.connection, act.identity
-    own = (me.terminal, me.epoch, cut)
     (leaf,) = db.execute("SELECT leaf FROM entry WHERE seq = ?", (cut,)).fetchone()
-    voided = db.execute(
-        "SELECT terminal, epoch, seq FROM voided WHERE terminal = ? AND epoch = ? AND seq <= ?", own
-    ).fetchall()
     guards = [
         db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchone()[0]
         for name in GUARDS
     ]
     for name in GUARDS:
         db.execute(f"DROP TRIGGER {name}")
+    own = (me.terminal, me.epoch, cut)
+    shown = [
+        element for entry in _observed(act) if entry.body.seq <= cut for element in entry.seen()
+    ]
+    db.executemany(
+        "DELETE FROM element WHERE terminal = ? AND epoch = ? AND seq = ? AND leaf = ?",
+        [(e.id.terminal, e.id.epoch, e.id.seq, e.leaf) for e in shown],
+    )
     db.execute("DELETE FROM entry WHERE seq <= ?", (cut,))
     db.execute("DELETE FROM element WHERE terminal = ? AND epoch = ? AND seq <= ?", own)
     db.execute("DELETE FROM voided WHERE terminal = ? AND epoch = ? AND seq <= ?", own)
+    for table in ("pending", "committed", "chip_void"):
+        db.execute(f"DELETE FROM {table} WHERE seq <= ?", (cut,))  # noqa: S608 - names of our own
     db.execute("DELETE FROM acknowledgement WHERE seq < ?", (cut,))
     db.execute("INSERT OR REPLACE INTO pruned VALUES (1, ?, ?, ?)", (cut, leaf, archive))
     for guard in guards:
         db.execute(guard)
-    _join_again(act, cut, voided={RedemptionId(*row) for row in voided})
+    _join_again(act, cut)
 
 
-def _join_again(act: Act, cut: int, *, voided: set[RedemptionId]) -> None:
-    """What the usage taken in says of them stays known, as it would of another terminal's."""
+def _join_again(act: Act, cut: int) -> None:
+    """What usage and later taps of cards say of them stays known, as of another terminal's."""
     me = act.identity
+    for entry in _observed(act):
+        for element in entry.seen():
+            act.known.add(element)
     for (data,) in act.connection.execute("SELECT data FROM segment").fetchall():
-        file, elements = read_usage(data)
-        for element in elements:
-            whose = element.id
-            own = (whose.terminal, whose.epoch) == (me.terminal, me.epoch)
-            if own and whose.seq <= cut:
+        for element in read_usage(data)[1]:
+            id = element.id
+            if (id.terminal, id.epoch) == (me.terminal, me.epoch) and id.seq <= cut:
                 act.known.add(element)
-        said = {said_void(void) for void in file.voids}
-        for id in voided:
-            if id in said:
-                act.known.void(id)
+    rows = act.connection.execute(
+        "SELECT body FROM entry WHERE kind = ?", (int(Kind.VOID),)
+    ).fetchall()
+    for (body,) in rows:
+        entry = read_entry(body)
+        if isinstance(entry.content, Void) and entry.content.seq <= cut:
+            act.known.void(RedemptionId(me.terminal, me.epoch, entry.content.seq))
+
+
+def _observed(act: Act) -> list[Entry]:
+    """Every entry that says what a chip showed."""
+    kind = (int(Kind.OBSERVED),)
+    rows = act.connection.execute("SELECT body FROM entry WHERE kind = ?", kind).fetchall()
+    return [read_entry(body) for (body,) in rows]
 
 
 def _check_left(act: Act, journal: Journal) -> None:

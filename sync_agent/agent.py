@@ -82,8 +82,8 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
         LedgerError: the journal cannot be read, or the in-box not written.
     """
     with _alone(folder.out_box):
-        sent = _Sent()
         told: SyncError | None = None
+        sent = _Sent()
         try:
             sent = _send_waiting(folder, road, now=now)
         except (ForkError, PrunedError) as error:

@@ -16,7 +16,6 @@ import httpx
 from card_codec.keys import PublicKey
 from ledger.errors import FolderError, RightsError
 from ledger.folder import TerminalFolder
-from ledger.restore import FORMER
 from ledger.rights import Rights
 from ledger.sealing import province_key
 from sync_agent.batch import Batch
@@ -107,13 +106,9 @@ def open_road(folder: TerminalFolder, where: str | None) -> Road:
 
 
 def sealed_to(folder: TerminalFolder) -> PublicKey | None:
-    """The province's key by the ledger installed here; None before one is.
-
-    A chain of an earlier epoch lies in the terminal's folder, and goes by the terminal's ledger.
-    """
-    is_former = folder.root.parent.name == FORMER
+    """The province's key by the ledger installed here; None before one is."""
     try:
-        rights = Rights(folder.root.parent.parent / "rights.db" if is_former else folder.rights)
+        rights = Rights(folder.rights)
     except RightsError:
         return None
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -56,27 +56,47 @@ def once_with(province: Province, stick: Stick) -> StickReport:
         StickError: the stick cannot be read or written.
         ProvinceError: the store failed, or no release was taken yet.
     """
-    batches, accepted, refused = 0, 0, []
-    heads: dict[tuple[int, int], Head] = {}
+    taken = _Taken()
     for path in _bundles(stick):
-        batches += 1
-        try:
-            sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
-            if sealed is None:
-                continue
-            data = open_bundle(sealed, province.folder.key("log"))
-            accepted += province.take(data, road="stick").accepted
-            batch = read_batch(data)
-            heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
-        except MessageError as error:
-            refused.append(Refused(path, "not_sealed_to_us", error.detail))
-        except IntakeRefusedError as error:
-            refused.append(Refused(path, error.code, error.detail))
-        except StickError as error:
-            refused.append(Refused(path, "not_a_file", error.detail))
-    terminals = _lay_offers(province, stick)
-    named = tuple(heads[chain] for chain in sorted(heads))
-    return StickReport(batches, accepted, terminals, tuple(refused), named)
+        _take(province, stick, path, taken)
+    coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
+    laid: set[str] = set()
+    for terminal in coming:
+        _lay_offer(province, stick, terminal, laid=laid)
+    for name in stick.names(FILES):
+        if _DIGEST.match(name) and name not in laid:
+            stick.remove(f"{FILES}/{name}")
+    named = tuple(taken.heads[chain] for chain in sorted(taken.heads))
+    return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), named)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was taken from a stick so far."""
+
+    batches: int = 0
+    accepted: int = 0
+    refused: list[Refused] = field(default_factory=list)
+    heads: dict[tuple[int, int], Head] = field(default_factory=dict)
+
+
+def _take(province: Province, stick: Stick, path: str, taken: _Taken) -> None:
+    """Take one bundle, or keep why it was refused; the next one is taken all the same."""
+    taken.batches += 1
+    try:
+        sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
+        if sealed is None:
+            return
+        data = open_bundle(sealed, province.folder.key("log"))
+        taken.accepted += province.take(data, road="stick").accepted
+        batch = read_batch(data)
+        taken.heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
+    except MessageError as error:
+        taken.refused.append(Refused(path, "not_sealed_to_us", error.detail))
+    except IntakeRefusedError as error:
+        taken.refused.append(Refused(path, error.code, error.detail))
+    except StickError as error:
+        taken.refused.append(Refused(path, "not_a_file", error.detail))
 
 
 def _bundles(stick: Stick) -> list[str]:
@@ -92,18 +112,6 @@ def _bundles(stick: Stick) -> list[str]:
             ]
             found += [f"{directory}/{name}" for _, _, name in sorted(starts)]
     return found[:BUNDLES_MAX]
-
-
-def _lay_offers(province: Province, stick: Stick) -> int:
-    """For every terminal that serves; for how many. Files that none needs any more go."""
-    coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
-    laid: set[str] = set()
-    for terminal in coming:
-        _lay_offer(province, stick, terminal, laid=laid)
-    for name in stick.names(FILES):
-        if _DIGEST.match(name) and name not in laid:
-            stick.remove(f"{FILES}/{name}")
-    return len(coming)
 
 
 def _lay_offer(province: Province, stick: Stick, terminal: Terminal, *, laid: set[str]) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import apsw
 import pytest
 
+from card_codec.chip.record import CardRecord, RecordKind, day_of, encode_record
 from ledger import database
 from ledger.backup import NAME, back_up, check_backup
 from ledger.cli import main
 from ledger.clock import Reading
-from ledger.entry import Kind
+from ledger.entry import CARD_LEAF, Basis, Commit, Kind, Observed, Pending
 from ledger.errors import JournalError, NotSavedError
 from ledger.folder import open_folder
 from ledger.fsck import check_journal
@@ -25,11 +26,13 @@ from sync_agent.errors import PrunedError
 from sync_agent.province.sticks import once_with
 from sync_agent.stick import Stick
 from terminal.counter import Presentation, Redeemed, Request, open_counter
+from terminal.redeem import append
 from tests.commands import Command
 from tests.simulation.disk import Disk
 from tests.sync_world import SyncWorld, install, small_world, sync
 from tests.unit.ledger.journals import everything
 from tests.unit.ledger.test_backup import new_epoch
+from tests.world import NOW
 
 SETTLED = 80 * DAY
 """The window of the world closes after 60 days, and is settled 14 days later."""
@@ -120,6 +123,56 @@ def test_service_sync_and_backup_go_on_after_it(world: SyncWorld, tmp_path: Path
     folder = new_epoch(world)
     bring_back(folder, tmp_path / "second", signer=folder.signer(), now=world.clock.read())
     assert check_journal(folder.journal, terminal=1, epoch=2).faults == ()
+
+
+def test_what_chips_showed_goes_with_its_day_and_what_still_waits_stays(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _handle: None)
+        world = small_world(tmp_path / "world")
+        there_and_back(world)
+        settled, waits, later_seen = world.homes_1[:3]
+        elsewhere = world.homes_2[0]
+        committed = tap_day(world, Pending(settled, 1, 0, 1, 1, 1, 0, Basis.HOME, UID, 1, 0))
+        tap_day(world, shown_by(elsewhere, seq=7))
+        tap_day(world, Pending(waits, 1, 0, 1, 1, 1, 0, Basis.HOME, UID, 5, 0), commit=False)
+        tap_day(world, shown_by(later_seen, seq=8))
+        archive, now = archived(world, tmp_path), later(world)
+        before = everything(world.one.journal)
+        closes = [row[0] for row in before["entry"] if row[1] == Kind.CLOSE]
+        assert prune(world.one, archive, now).up_to == closes[1], "the third day still waits"
+    after = everything(world.one.journal)
+    assert committed not in {row[0] for row in after["pending"]}
+    assert len(after["pending"]) == 1
+    assert after["card_commit"] == before["card_commit"]
+    held = {row[0] for row in after["element"] if row[7] == CARD_LEAF}
+    assert held == {later_seen}
+    assert whole(world)
+    world.province.close()
+
+
+UID = bytes.fromhex("04010203040506")
+
+
+def shown_by(household: bytes, *, seq: int) -> Observed:
+    """What a chip shows that was tapped at another terminal."""
+    record = CardRecord(RecordKind.REDEMPTION, 9, 1, seq, 1, 1, 0, 1, day_of(NOW))
+    return Observed(household, 1, UID, seq, bytes(8), encode_record(record))
+
+
+def tap_day(world: SyncWorld, content: Pending | Observed, *, commit: bool = True) -> int:
+    """A day with one tap, closed and acknowledged; the number of the tap's entry."""
+    counter = open_counter(world.one, clock=world.clock)
+    desk = counter._desk
+    with desk.journal.act() as act:
+        moment = act.moment(world.clock.read())
+        entry, _ = append(desk, act, moment, content)
+        if isinstance(content, Pending) and commit:
+            append(desk, act, moment, Commit(entry.body.seq, content.counter + 1, bytes(8)))
+    assert counter.close_day() is not None
+    counter.look(Presentation("KHB1XX"), Request("pangan"))
+    counter.close()
+    there_and_back(world)
+    return entry.body.seq
 
 
 def test_unsettled_unacknowledged_or_other_archives_let_nothing_go(

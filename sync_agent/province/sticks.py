@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -56,36 +56,46 @@ def once_with(province: Province, stick: Stick) -> StickReport:
         StickError: the stick cannot be read or written.
         ProvinceError: the store failed, or no release was taken yet.
     """
-    batches, accepted, refused = 0, 0, []
-    heads: dict[tuple[int, int], Head] = {}
+    taken = _Taken()
     for path in _bundles(stick):
-        batches += 1
-        try:
-            sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
-            if sealed is None:
-                continue
-            data = open_bundle(sealed, province.folder.key("log"))
-            accepted += province.take(data, road="stick").accepted
-            batch = read_batch(data)
-            heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
-        except MessageError as error:
-            refused.append(Refused(path, "not_sealed_to_us", error.detail))
-        except IntakeRefusedError as error:
-            refused.append(Refused(path, error.code, error.detail))
-        except StickError as error:
-            refused.append(Refused(path, "not_a_file", error.detail))
+        taken.take(province, stick, path)
     coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
     laid: set[str] = set()
     for terminal in coming:
         _lay_offer(province, stick, terminal, laid=laid)
-        head = province.head(terminal.ordinal, terminal.epoch)
-        own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}"
-        stick.write(f"{own}/{HEAD}", msgspec.json.encode(head))
     for name in stick.names(FILES):
         if _DIGEST.match(name) and name not in laid:
             stick.remove(f"{FILES}/{name}")
-    named = tuple(heads[chain] for chain in sorted(heads))
-    return StickReport(batches, accepted, len(coming), tuple(refused), named)
+    heads = tuple(taken.heads[chain] for chain in sorted(taken.heads))
+    return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), heads)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was taken of a stick so far."""
+
+    batches: int = 0
+    accepted: int = 0
+    refused: list[Refused] = field(default_factory=list)
+    heads: dict[tuple[int, int], Head] = field(default_factory=dict)
+
+    def take(self, province: Province, stick: Stick, path: str) -> None:
+        """One bundle; whatever is wrong with it, the others are taken."""
+        self.batches += 1
+        try:
+            sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
+            if sealed is None:
+                return
+            data = open_bundle(sealed, province.folder.key("log"))
+            self.accepted += province.take(data, road="stick").accepted
+            batch = read_batch(data)
+            self.heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
+        except MessageError as error:
+            self.refused.append(Refused(path, "not_sealed_to_us", error.detail))
+        except IntakeRefusedError as error:
+            self.refused.append(Refused(path, error.code, error.detail))
+        except StickError as error:
+            self.refused.append(Refused(path, "not_a_file", error.detail))
 
 
 def _bundles(stick: Stick) -> list[str]:
@@ -114,5 +124,7 @@ def _lay_offer(province: Province, stick: Stick, terminal: Terminal, *, laid: se
         if item.sha256 not in laid:
             stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
             laid.add(item.sha256)
-    own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}/offer.json"
-    stick.write(own, msgspec.json.encode(items))
+    own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}"
+    stick.write(f"{own}/offer.json", msgspec.json.encode(items))
+    head = province.head(terminal.ordinal, terminal.epoch)
+    stick.write(f"{own}/{HEAD}", msgspec.json.encode(head))

@@ -39,6 +39,8 @@ def settle(turn: Turn, tap: Tap) -> Redeemed | None:
     state, credential = tap.chip.state, tap.heard.credential
     due = None
     for waiting in turn.act.cards.open(tap.uid):
+        if waiting.seq > tap.as_of:
+            continue  # begun after the card was asked: by another counter of this terminal
         due = _settle_pending(turn, waiting, state) or due
     _settle_voids(turn, state)
     if _is_news(turn, credential, tap.uid, state):

@@ -7,9 +7,22 @@ from dataclasses import dataclass
 
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
+from ledger.card_memory import CardMemory
 from ledger.clock import Floor, Moment
 from ledger.element import RedemptionId
-from ledger.entry import Content, Entry, Kind, Redemption, Void, make_entry, read_entry, sign_head
+from ledger.entry import (
+    Commit,
+    Content,
+    Entry,
+    Kind,
+    Observed,
+    Pending,
+    Redemption,
+    Void,
+    make_entry,
+    read_entry,
+    sign_head,
+)
 from ledger.union import Known
 
 
@@ -39,6 +52,7 @@ class Act:
         self._identity = identity
         self.head = head
         self.known = Known(connection, identity.terminal, identity.epoch)
+        self.cards = CardMemory(connection, identity.terminal, identity.epoch)
 
     def append(
         self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
@@ -78,12 +92,24 @@ class Act:
     def awaiting_handover(self, since: int) -> int | None:
         """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
         row = self._db.execute(
-            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
-            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID)),
+            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?, ?) ORDER BY seq DESC LIMIT 1",
+            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID), int(Kind.COMMIT)),
         ).fetchone()
-        if row is None or row[0] <= since or row[1] != Kind.REDEMPTION:
+        if row is None or row[0] <= since:
             return None
-        return int(row[0])
+        if row[1] == Kind.COMMIT:
+            return self._committed_redemption(int(row[0]))
+        return int(row[0]) if row[1] == Kind.REDEMPTION else None
+
+    def _committed_redemption(self, seq: int) -> int | None:
+        """The redemption by chip that a commit speaks of; None if it speaks of a void."""
+        commit = self.entry(seq)
+        named = (
+            self.entry(commit.content.seq)
+            if commit and isinstance(commit.content, Commit)
+            else None
+        )
+        return named.body.seq if named and isinstance(named.content, Pending) else None
 
     def count(self, kind: Kind, *, since: int) -> int:
         """Entries of a kind since a time, by their early time (Unix seconds)."""
@@ -184,9 +210,16 @@ class Act:
     def _project(self, entry: Entry) -> None:
         """Keep the tables that follow from entries in step with them."""
         content, id = entry.content, entry.id
-        if isinstance(content, Redemption):
+        if isinstance(content, Redemption | Pending):
             element = entry.element()
             if element is not None:
                 self.known.add(element, basis=content.basis)
         elif isinstance(content, Void):
             self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
+        elif isinstance(content, Observed):
+            for element in entry.seen():
+                self.known.add(element)
+        # What an earlier epoch left open its own key alone could have closed.
+        of_chip = isinstance(content, Pending | Commit | Observed | Void)
+        if of_chip and id.epoch == self._identity.epoch:
+            self.cards.note(entry, self.entry)

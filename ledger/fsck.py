@@ -17,8 +17,8 @@ from ledger.element import Element, RedemptionId, read_usage
 from ledger.entry import (
     Closed,
     Entry,
-    Handover,
     Kind,
+    Pending,
     Redemption,
     Sealed,
     Void,
@@ -27,6 +27,7 @@ from ledger.entry import (
     read_entry,
 )
 from ledger.errors import JournalError, RecordError
+from ledger.fsck_given import Given
 from ledger.totals import total_up
 
 FAULTS_MAX = 50
@@ -97,12 +98,12 @@ class _Check:
         self.key = key
         self.faults: list[str] = []
         self.leaves: list[bytes] = []
-        self.redeemed: set[int] = set()
         self.sealed: dict[int, tuple[int, bytes]] = {}
         self.first = 1
         self.day: list[Entry] = []
         self.elements: set[Row] = set()
         self.voids: set[Row] = set()
+        self.given = Given()
 
     def run(self) -> Checked:
         (integrity,) = self.db.execute("PRAGMA integrity_check(1)").fetchone()
@@ -159,9 +160,7 @@ class _Check:
                 continue
             for entry, _ in self._linked(rows, epoch, key):
                 self.sealed[epoch] = (entry.body.seq, entry.leaf)
-                element = entry.element()
-                if element is not None and isinstance(entry.content, Redemption):
-                    self.elements.add(_row(element, basis=entry.content.basis))
+                self._count(entry)
                 if isinstance(entry.content, Void):
                     self.voids.add((self.me[0], epoch, entry.content.seq))
 
@@ -195,22 +194,25 @@ class _Check:
         """Keep what follows from an entry."""
         content, seq = entry.content, entry.body.seq
         self.leaves.append(entry.leaf)
-        element = entry.element()
-        if element is not None and isinstance(content, Redemption):
-            self.redeemed.add(seq)
-            self.elements.add(_row(element, basis=content.basis))
+        self._count(entry)
+        self.faults += self.given.note(entry)
         if isinstance(content, Closed):
-            if content != total_up(self.first, self.day):
+            if content != total_up(self.first, self.day, self.given.by_chip.get):
                 self.faults.append(f"entry {seq} closes the day with other totals than it has")
             self.first, self.day = seq + 1, []
         else:
             self.day.append(entry)
         if isinstance(content, Sealed) and not self._seals(content, entry):
             self.faults.append(f"entry {seq} seals another head than the one before it")
-        if isinstance(content, Void | Handover) and content.seq not in self.redeemed:
-            self.faults.append(f"entry {seq} speaks of entry {content.seq}, no redemption")
         if isinstance(content, Void):
             self.voids.add((*self.me, content.seq))
+
+    def _count(self, entry: Entry) -> None:
+        """Keep the elements that follow from an entry."""
+        element = entry.element()
+        if element is not None and isinstance(entry.content, Redemption | Pending):
+            self.elements.add(_row(element, basis=entry.content.basis))
+        self.elements.update(_row(seen, basis=0) for seen in entry.seen())
 
     def _seals(self, sealed: Sealed, entry: Entry) -> bool:
         """Whether what is sealed is what went before: the entry just before, or a former chain."""
@@ -256,6 +258,7 @@ class _Check:
             self.faults.append(f"redemption {_number(row)} is counted, and nothing says so")
         if set(self.db.execute("SELECT terminal, epoch, seq FROM voided")) != self.voids:
             self.faults.append("the voids kept here do not match the entries")
+        self.faults += self.given.compare(self.db)
 
     def _acknowledgements(self) -> None:
         for seq, head in self.db.execute("SELECT seq, head FROM acknowledgement"):

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from card_codec.keys import PublicKey
 from ledger import database
 from ledger.acknowledgement import Acknowledgement
 from ledger.act import Act, Head, Identity
+from ledger.card_memory import CardMemory
 from ledger.clock import Floor, Floors
 from ledger.damage import damaged, translated
 from ledger.element import RedemptionId
@@ -41,6 +43,20 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The newest redemption that stands.
+
+    Attributes:
+        at: number of the entry by which it was given: its own, or its chip's commit.
+        handed_over: its goods went over the counter.
+    """
+
+    entry: Entry
+    at: int
+    handed_over: bool
 
 
 class Journal:
@@ -136,25 +152,39 @@ class Journal:
             if wal.stat().st_size > most:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def last_redemption(self) -> tuple[Entry, bool] | None:
+    def last_redemption(self) -> Last | None:
         """The newest redemption that stands, and whether its goods were handed over."""
         rows = self._rows(
-            "SELECT e.body FROM entry e WHERE e.kind = ? AND NOT EXISTS (SELECT 1 FROM voided v"
-            " WHERE v.terminal = ? AND v.epoch = ? AND v.seq = e.seq)"
-            " ORDER BY e.seq DESC LIMIT 1",
+            "SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e"
+            " LEFT JOIN committed c ON c.seq = e.seq WHERE (e.kind = ?1 OR (e.kind = ?2 AND"
+            " c.by IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM voided v"
+            " WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)"
+            " ORDER BY at DESC LIMIT 1",
             int(Kind.REDEMPTION),
+            int(Kind.PENDING),
             self.identity.terminal,
             self.identity.epoch,
         )
         if not rows:
             return None
-        entry = _kept(rows[0][0])
+        entry, at = _kept(rows[0][0]), int(rows[0][1])
         given = self._rows(
-            "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1",
-            entry.body.seq,
-            int(Kind.HANDOVER),
+            "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1", at, int(Kind.HANDOVER)
         )
-        return entry, bool(given)
+        return Last(entry, at, bool(given))
+
+    def id(self, seq: int) -> RedemptionId:
+        """The id of an entry of this chain."""
+        return RedemptionId(self.identity.terminal, self.identity.epoch, seq)
+
+    def cards(self) -> CardMemory:
+        """What is known of chips, as committed."""
+        return CardMemory(self._db, self.identity.terminal, self.identity.epoch)
+
+    def signature(self, seq: int) -> bytes:
+        """The head signature of an entry; empty where another of its act carries it."""
+        rows = self._rows("SELECT signature FROM entry WHERE seq = ?", seq)
+        return bytes(rows[0][0]) if rows and rows[0][0] is not None else b""
 
     def kinds(self, after: int) -> list[tuple[int, Kind, int]]:
         """(seq, kind, early) of every entry after a seq, for counting."""
@@ -187,6 +217,9 @@ class Journal:
         Raises:
             JournalDamagedError: the file does not hold together.
         """
+        page_size = self._rows("PRAGMA page_size")[0][0]
+        if self.path.stat().st_size % page_size:  # SQLite fills a page that is cut with zeros
+            raise damaged("the file ends within a page")
         found = self._rows("PRAGMA quick_check(1)")[0][0]
         if found != "ok":
             raise damaged(str(found).splitlines()[-1])
@@ -327,4 +360,13 @@ def _kept(data: bytes | None) -> Entry:
         raise damaged(error.detail) from error
 
 
-__all__ = ["PRAGMAS", "Act", "Head", "Identity", "Journal", "create_journal", "open_journal"]
+__all__ = [
+    "PRAGMAS",
+    "Act",
+    "Head",
+    "Identity",
+    "Journal",
+    "Last",
+    "create_journal",
+    "open_journal",
+]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ledger.damage import translated
 from ledger.element import Element, RedemptionId, Right, read_usage
+from ledger.entry import CARD_LEAF
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,20 @@ class Known:
             right.window,
             right.member,
         )
-        return [
+        elements = [
             Element(RedemptionId(terminal, epoch, seq), leaf, right, quantity, minute)
             for terminal, epoch, seq, leaf, quantity, minute in rows
         ]
+        return _without_repeats(elements)
+
+    def named(self, household: bytes) -> set[tuple[RedemptionId, Right]]:
+        """Every element of a household, by its id and right, also those that were taken back."""
+        rows = self._rows(
+            "SELECT terminal, epoch, seq, member, programme, window FROM element"
+            " WHERE household = ?",
+            household,
+        )
+        return {(RedemptionId(t, ep, s), Right(household, m, p, w)) for t, ep, s, m, p, w in rows}
 
     def away_elements(self) -> list[Element]:
         """What this terminal gave away from home, voids taken out."""
@@ -112,3 +123,11 @@ class Known:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise translated(error) from error
+
+
+def _without_repeats(elements: list[Element]) -> list[Element]:
+    """A card's record is the element of its id: no second one where that is known as a whole."""
+    if not any(element.leaf == CARD_LEAF for element in elements):
+        return elements
+    whole = {element.id for element in elements if element.leaf != CARD_LEAF}
+    return [e for e in elements if e.leaf != CARD_LEAF or e.id not in whole]

@@ -87,7 +87,7 @@ def close_day(desk: Desk) -> Closed | None:
     with desk.journal.act() as act:
         if act.is_closed() or act.head.seq == 0:
             return None
-        closed = total_up(*act.day())
+        closed = total_up(*act.day(), act.entry)
         moment = judge_time(desk.clock.read(), floors, act.head.moment)
         append(desk, act, moment, closed)
     return closed

@@ -2,10 +2,13 @@
 
 - ``TerminalError``
     - ``WrongRequestError``  what was asked for makes no sense for this programme
+    - ``CardFaultError``     no chip could be asked: no reader, no card, two of them, pulled early
     - ``DemoError``          the demo could not drive another program
 """
 
 from __future__ import annotations
+
+from card_codec.readers.status import SENTENCES, ReaderState
 
 
 class TerminalError(Exception):
@@ -14,6 +17,20 @@ class TerminalError(Exception):
 
 class WrongRequestError(TerminalError):
     """The request cannot be judged: an unknown programme, or a person where none belongs."""
+
+
+class CardFaultError(TerminalError):
+    """No chip could be asked. Nothing was written to a card, given or recorded.
+
+    Attributes:
+        state: what the reader is in, as a screen names it.
+        reader: its name.
+    """
+
+    def __init__(self, state: ReaderState, reader: str) -> None:
+        super().__init__(SENTENCES[state].format(reader=reader or "the reader"))
+        self.state = state
+        self.reader = reader
 
 
 class DemoError(TerminalError):

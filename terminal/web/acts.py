@@ -37,8 +37,8 @@ class Judge(Protocol):
         """Programmes that can be served."""
         ...
 
-    def look(self, presentation: Presentation, request: Request) -> Verdict:
-        """Judge without giving."""
+    def look(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
+        """Judge without giving; only a chip's own memory may make it more."""
         ...
 
     def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:

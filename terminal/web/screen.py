@@ -342,6 +342,7 @@ def _facts(
         "t": None if facts.at is None else words.clock(facts.at),
         "n": count,
         "place": facts.point,
+        "card": facts.card,
         "programme": in_language(other.name, words) if other else None,
         "no": policy.decree.removeprefix("SK ") if policy else None,
         "tel": policy.complaints if policy else None,

@@ -265,13 +265,13 @@ def test_hand_over_is_awaited_by_the_last_redemption_alone(journal: Journal) -> 
     assert awaited() is None
     last = journal.last_redemption()
     assert last is not None
-    assert (last[0].body.seq, last[1]) == (2, True)
+    assert (last.entry.body.seq, last.handed_over) == (2, True)
     commit(journal, given())
     commit(journal, Void(4, "salah", "WK"))
     assert awaited() is None
     last = journal.last_redemption()
     assert last is not None
-    assert last[0].body.seq == 2
+    assert last.entry.body.seq == 2
 
 
 def test_redemption_under_my_number_from_elsewhere_is_not_mine_to_hand_over(
@@ -286,7 +286,7 @@ def test_redemption_under_my_number_from_elsewhere_is_not_mine_to_hand_over(
         assert act.awaiting_handover(0) == 1
     last = journal.last_redemption()
     assert last is not None
-    assert last[0].body.seq == 1
+    assert last.entry.body.seq == 1
 
 
 def test_kinds_and_single_entries_can_be_read(journal: Journal) -> None:

@@ -16,6 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from card_codec.readers import desk
 from card_codec.readers.errors import ReaderError
+from ledger.errors import RecordError
+from ledger.folder import write_whole
+from ledger.mac_verdict import FILE_SIZE_MAX, AskedCommit, Finding, read_asked, write_verdicts
 from provisioning.batch import Batch, Line, choose_households, run_batch
 from provisioning.chip_log import LoggedChip, every_chip
 from provisioning.chip_masters import (
@@ -29,10 +32,12 @@ from provisioning.chip_masters import (
 from provisioning.cli.program import REFUSED, Json, OfficeDir, app, household_id, report
 from provisioning.decree import full_trust
 from provisioning.errors import WrongUseError
-from provisioning.keys import ISSUER
+from provisioning.keys import ISSUER, VERDICT
 from provisioning.known_redemptions import read_known
+from provisioning.mac_check import Checked, check_commits, enrolled_terminals
 from provisioning.office import Office, open_office
 from provisioning.policy_table import make_policy, read_policy_table
+from provisioning.progress import show_progress
 from provisioning.station import Station, Tap
 
 PassphraseFile = Annotated[
@@ -137,6 +142,37 @@ def personalise(
         raise typer.Exit(REFUSED)
 
 
+@app.command("check-tmac")
+def check_tmac(
+    *,
+    asked: Annotated[Path, typer.Argument(help="Commits as the province asks.", metavar="COMMITS")],
+    office: OfficeDir,
+    out: Annotated[Path, typer.Option(help="The signed verdicts to write.")],
+    passphrase_file: PassphraseFile = None,
+    module: Module = None,
+    token: Token = "",
+    pin_file: PinFile = None,
+    as_json: Json = False,
+) -> None:
+    """Check Transaction MACs of chips, and sign what was found; exit 1 if any is invalid."""
+    commits = _read_asked(asked)
+    with (
+        open_office(office.resolve()) as opened,
+        _masters(opened, passphrase_file, module, token=token, pin_file=pin_file) as masters,
+        show_progress("Checking Transaction MACs", len(commits)) as advance,
+    ):
+        terminals = enrolled_terminals(opened.roster)
+        checked = list(check_commits(commits, masters, terminals, advance))
+        (signer,) = opened.keys.signers(VERDICT)
+        verdicts = (one.verdict for one in checked)
+        write_whole(out, write_verdicts(verdicts, signer, at=int(time.time())))
+    told = _mac_report(checked)
+    words = f"{told['valid']} valid, {len(told['invalid'])} invalid, {told['tmv_lost']} lost: {out}"
+    report({**told, "verdicts": str(out.resolve())}, words, as_json=as_json)
+    if told["invalid"]:
+        raise typer.Exit(REFUSED)
+
+
 @app.command()
 def chips(office: OfficeDir, as_json: Json = False) -> None:
     """List every chip this card station began: its UID, whose card it is, how far it has come."""
@@ -144,6 +180,37 @@ def chips(office: OfficeDir, as_json: Json = False) -> None:
         listed = [_chip(chip) for chip in every_chip(opened.roster)]
     lines = [f"{c['uid']}  {c['household']}  {c['issue']}  {c['progress']}" for c in listed]
     report(listed, "\n".join(lines) or "no chip", as_json=as_json)
+
+
+def _read_asked(path: Path) -> tuple[AskedCommit, ...]:
+    try:
+        with path.open("rb") as file:
+            return read_asked(file.read(FILE_SIZE_MAX + 1))
+    except OSError as error:
+        raise WrongUseError(f"{path} cannot be read: {error.strerror}; name a file") from error
+    except RecordError as error:
+        raise WrongUseError(
+            f"{path}: {error.detail}; take the file that `betang-sync province ask-macs` wrote"
+        ) from error
+
+
+def _mac_report(checked: list[Checked]) -> dict[str, Any]:
+    found = [one.verdict.finding for one in checked]
+    return {
+        "checked": len(checked),
+        "valid": found.count(Finding.VALID),
+        "invalid": [
+            {
+                "uid": one.verdict.uid.hex(),
+                "counter": one.verdict.counter,
+                "record": one.verdict.record.hex(),
+            }
+            for one in checked
+            if one.verdict.finding is Finding.INVALID
+        ],
+        "tmv_lost": found.count(Finding.LOST),
+        "before_differs": sum(one.before_differs for one in checked),
+    }
 
 
 def _station(

@@ -37,6 +37,12 @@ MOMENT = [AT, AT, AT + 60, ISSUED, ISSUED + 60, 1_000, b"bootboot"]
 GENESIS = hashlib.sha256(b"KHB-GENESIS-v1\0" + b"\0\1" + b"\1" + spki(TERMINAL)).digest()
 OPENED = ["Balai Desa Petak Haruei"]
 GIVEN = [HOUSEHOLD, 1, 0, 1, 1, 2, 30_000, 1, 1]
+UID = bytes.fromhex("04a1b2c3d4e580")
+PENDING = [HOUSEHOLD, 1, 0, 1, 1, 2, 30_000, 1, UID, 7, 0x000101]
+VALUE = bytes.fromhex("002b2f3407cf3f08")
+MARK = bytes.fromhex("14000000000001000000000000501400")
+RECORD = bytes.fromhex("1100010100001101020000000a505a00")
+SEEN = [HOUSEHOLD, 1, UID, 2, VALUE, MARK + RECORD]
 
 
 def leaf(body: bytes) -> bytes:
@@ -73,6 +79,18 @@ def entry_cases() -> Iterator[tuple[str, Case]]:
         ("redemption", "Two units for 15,000 rupiah each, at home.", entry(1, GIVEN)),
         ("away", "One visit of person 3, away from home.",
          entry(1, [HOUSEHOLD, 2, 3, 3, 1, 1, 0, 2, 2])),
+        ("pending", "Two units by chip, before the card is asked; T001.1 committed before.",
+         entry(2, PENDING)),
+        ("commit", "The card committed entry 2.", entry(3, [2, 8, VALUE], seq=3)),
+        ("commit-without-value", "The card committed entry 2; its Transaction MAC was lost.",
+         entry(3, [2, 8, b""], seq=3)),
+        ("not-committed", "The card did not commit entry 2.",
+         entry(4, [2, "not committed by the card", "-"], seq=3)),
+        ("observed", "A chip shows the station's mark and ten units given at terminal 1.",
+         entry(8, SEEN)),
+        ("observed-empty", "A chip that shows no record at all.",
+         entry(8, [*SEEN[:5], b""])),
+        ("chip-unproven", "By a chip of which no key is held.", entry(1, [*GIVEN[:7], 5, 2])),
         ("void", "Takes entry 2 back.", entry(4, [2, "salah ketik", "WK"], seq=3)),
         ("handover", "The goods of entry 2 went over the counter.", entry(5, [2], seq=3)),
         ("refusal", "A blocked card.", entry(6, ["revoked", HOUSEHOLD, 1, 0, 1, 1])),
@@ -101,7 +119,7 @@ def entry_cases() -> Iterator[tuple[str, Case]]:
                     "number": items[3],
                     "kind": items[5],
                     "leaf": leaf(body).hex(),
-                    "element": element(items) if items[5] == 1 else None,
+                    "element": element(items) if items[5] in {1, 2} else None,
                 },
             },
         )
@@ -150,7 +168,19 @@ def invalid_entries() -> Iterator[tuple[str, str, bytes, bytes | None]]:
         ("prev-base64", "A hash as Base64 text.",
          entry(1, GIVEN, prev=base64.b64encode(bytes(32)).decode())),
         ("kind-0", "No kind.", entry(0, GIVEN)),
-        ("kind-2", "A kind that has no content yet.", entry(2, GIVEN)),
+        ("kind-9", "A kind that has no content yet.", entry(9, GIVEN)),
+        ("pending-as-redemption", "A pending entry with a redemption's content.", entry(2, GIVEN)),
+        ("uid-of-four", "A chip with a UID of four bytes.",
+         entry(2, [*PENDING[:8], UID[:4], *PENDING[9:]])),
+        ("counter-at-its-end", "A chip that can commit no more.",
+         entry(2, [*PENDING[:9], 2**32 - 1, 0])),
+        ("commit-of-nothing", "A commit that moved no counter.", entry(3, [2, 0, VALUE], seq=3)),
+        ("half-a-value", "A Transaction MAC of four bytes.", entry(3, [2, 8, VALUE[:4]], seq=3)),
+        ("record-cut-off", "A record of fifteen bytes.", entry(8, [*SEEN[:5], RECORD[:15]])),
+        ("record-of-nothing", "A record of a kind that no card holds.",
+         entry(8, [*SEEN[:5], b"\x1f" + RECORD[1:]])),
+        ("seventeen-records", "More records than a card shows.",
+         entry(8, [*SEEN[:5], RECORD * 17])),
         ("kind-16", "A kind that nobody knows.", entry(16, GIVEN)),
         ("other-content", "A hand-over with a redemption's content.", entry(5, GIVEN)),
         ("moment-of-six", "A moment without its boot.", entry(1, GIVEN, moment=MOMENT[:6])),
@@ -162,6 +192,7 @@ def invalid_entries() -> Iterator[tuple[str, str, bytes, bytes | None]]:
         ("content-shorter", "One field less.", entry(1, GIVEN[:8])),
         ("quantity-too-large", "More than 24 bits.", entry(1, [*GIVEN[:5], 2**24, *GIVEN[6:]])),
         ("shown-by-nothing", "Presented by 0.", entry(1, [*GIVEN[:7], 0, 1])),
+        ("shown-by-6", "Presented in a way nobody knows.", entry(1, [*GIVEN[:7], 6, 1])),
         ("no-basis", "On a basis that nobody knows.", entry(1, [*GIVEN[:8], 4])),
         ("household-of-7", "Seven bytes.", entry(1, [HOUSEHOLD[:7], *GIVEN[1:]])),
         ("reason-empty", "A refusal without a reason.",
@@ -206,6 +237,8 @@ def receipt_cases() -> Iterator[tuple[str, Case]]:
         ("given", "As printed.", printed, "T001-0002"),
         ("lower-case", "Typed in small letters, ends padded.", f" {printed.lower()}\r\n",
          "T001-0002"),
+        ("by-chip", "Of a redemption by chip: its pending entry.", slip(pack(entry(2, PENDING))),
+         "T001-0002"),
         ("es256", "Of a terminal whose key lies in a module.", slip(ES256, HSM), "T002-0002"),
     ):  # fmt: skip
         yield (
@@ -241,6 +274,8 @@ def invalid_receipts(printed: str) -> Iterator[tuple[str, str, str, str]]:
     yield "signature-only", "No entry before the signature.", text(bytes(64), "KHR1"), "malformed"
     yield "refusal", "A refusal gave nothing.", slip(refusal), "malformed"
     yield "opened", "An opening gave nothing.", slip(FIRST), "malformed"
+    commit = pack(entry(3, [2, 8, VALUE], seq=3))
+    yield "commit", "A commit names no family.", slip(commit), "malformed"
     yield "other-epoch", "Terminal 1 in epoch 2 is not listed.", slip(later), "unknown_issuer"
     yield "other-terminal", "Terminal 3 is not listed.", slip(elsewhere), "unknown_issuer"
     yield "stranger", "Signed by another key.", slip(TAKEN, STRANGER), "bad_signature"

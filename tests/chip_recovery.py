@@ -20,8 +20,8 @@ from card_codec.chip.record import CardRecord, RecordKind, day_of
 from card_codec.chip.tmac import reader_id
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
-from ledger.entry import Commit, Pending, Void
 from ledger.element import Right
+from ledger.entry import Commit, Pending, Void
 from terminal.counter import Redeemed
 from terminal.decision import Verdict
 from tests.chip_town import HELD, Town, make_town

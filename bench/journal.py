@@ -46,10 +46,10 @@ KEY = PrivateKey.generate()
 
 def main() -> None:
     """Measure everything, print the table, exit 1 when an aim does not hold."""
-    sys.exit(0 if report("journal", [*_latency(), *_proving()]) else 1)
+    sys.exit(0 if report("journal", [*latency(), *_proving()]) else 1)
 
 
-def _latency() -> Iterator[Figure]:
+def latency() -> Iterator[Figure]:
     """Median redemption with a sync that goes wrong beside it, and without."""
     for manner in ("stuck", "slow", "crashing"):
         # On the real disk: there a reader could hold up a commit or a checkpoint.

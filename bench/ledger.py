@@ -25,7 +25,6 @@ from bench.table import Figure, at_most, report, told
 from card_codec.keys import PrivateKey
 from card_codec.status import StatusList
 from card_codec.trust import KeyUse, TrustedKey, TrustList
-from ledger.element import Element, RedemptionId, Right
 from ledger.policy import ClassQuantity, FreshnessStep, HouseholdClass, Place, Policy
 from ledger.rights import Rights
 from ledger.rights_build import BaseToInstall, Versions, build_rights
@@ -38,7 +37,6 @@ from ledger.rights_file import (
     write_base,
 )
 from ledger.roll import Roll
-from ledger.usage_file import write_usage
 from tests.world import NOW, World
 
 KECAMATAN = 136
@@ -46,8 +44,6 @@ HOUSEHOLDS = 7_353  # × 136 = 1,000,008
 A_KECAMATAN = 7_400
 LOOK_UPS = 20_000
 COLD = 41
-WEEK_ELEMENTS = 7_400
-LINE_BYTES_A_SECOND = 32_000 / 8
 
 
 def main() -> None:
@@ -64,18 +60,13 @@ def main() -> None:
 
 
 def _files(chance: random.Random) -> list[Figure]:
-    """What travels: the base of a kecamatan, and a week's usage."""
+    """The largest file that travels: the base of a kecamatan."""
     base = _base(0, A_KECAMATAN, chance)
     data = write_base(base)
     read = _timed(lambda: read_base(data))
-    elements = [_element(chance) for _ in range(WEEK_ELEMENTS)]
-    usage = len(write_usage("629901", 1, elements))
-    seconds = usage / LINE_BYTES_A_SECOND
     return [
         at_most("base of 7,400 households with rights of persons", len(data) / 1000, "kB", 90),
         told("reading that base", read * 1000, "ms"),
-        at_most("usage, an element", usage / WEEK_ELEMENTS, "B", 20),
-        at_most("usage, a week of a kecamatan at 32 kbit/s", seconds, "s", 60),
     ]
 
 
@@ -109,7 +100,7 @@ def _installed(folder: Path, chance: random.Random) -> list[Figure]:
         at_most("on disk, 1,000,000 households", size, "MB", 30),
         at_most("look-up warm, p99", warm * 1000, "ms", 0.1),
         at_most("look-up cold, p50", cold * 1000, "ms", 2),
-        at_most("time from 100,000 to 1,000,000, against linear", growth, "×", 1.5),
+        at_most("install 1,000,000 against 100,000, of linear", growth, "×", 1.1),
     ]
 
 
@@ -166,13 +157,6 @@ def _rows(kecamatan: int, count: int, chance: random.Random) -> Iterator[Househo
             1 if chance.random() < 0.5 else 0,
             members,
         )
-
-
-def _element(chance: random.Random) -> Element:
-    right = Right(chance.randbytes(8), 0, chance.randint(1, 2), 1)
-    id = RedemptionId(chance.randint(1, 12), 1, chance.randint(1, 4_000))
-    minute = NOW // 60 + chance.randint(0, 7 * 1440)
-    return Element(id, chance.randbytes(8), right, 1, minute)
 
 
 def _warm(path: Path, ids: list[bytes]) -> float:

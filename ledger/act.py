@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
-from ledger.clock import Floor, Moment
+from ledger.clock import Floor, Floors, Moment, Reading, judge_time
 from ledger.element import RedemptionId
 from ledger.entry import Content, Entry, Kind, Redemption, Void, make_entry, read_entry, sign_head
 from ledger.union import Known
@@ -15,11 +15,12 @@ from ledger.union import Known
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where the chain stands: entries so far, the newest leaf, and its moment."""
+    """Where the chain stands: entries so far, the newest leaf, its moment and its kind."""
 
     seq: int
     leaf: bytes
-    moment: Moment | None
+    moment: Moment | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class Act:
         self._identity = identity
         self.head = head
         self.known = Known(connection, identity.terminal, identity.epoch)
+
+    def moment(self, reading: Reading) -> Moment:
+        """What time it is, by the floors and the newest entry as of this act."""
+        return judge_time(reading, floors_of(self._db), self.head.moment)
 
     def append(
         self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
@@ -72,11 +77,13 @@ class Act:
             officer=officer,
             content=content,
         )
-        self.head = Head(entry.body.seq, entry.leaf, moment)
+        self.head = Head(entry.body.seq, entry.leaf, moment, entry.kind)
         return entry
 
     def awaiting_handover(self, since: int) -> int | None:
         """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
+        if self.head.kind is Kind.REDEMPTION:
+            return self.head.seq if self.head.seq > since else None
         row = self._db.execute(
             "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
             (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID)),
@@ -119,6 +126,8 @@ class Act:
 
     def is_closed(self) -> bool:
         """Whether the newest entry closes the day; a seal is of no day."""
+        if self.head.kind is not Kind.SEAL:
+            return self.head.kind is Kind.CLOSE
         row = self._db.execute(
             "SELECT kind FROM entry WHERE kind != ? ORDER BY seq DESC LIMIT 1", (int(Kind.SEAL),)
         ).fetchone()
@@ -190,3 +199,10 @@ class Act:
                 self.known.add(element, basis=content.basis)
         elif isinstance(content, Void):
             self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
+
+
+def floors_of(connection: sqlite3.Connection) -> Floors:
+    """The newest signed times, offline and online, as this connection sees them."""
+    rows = connection.execute("SELECT name, time, boottime, boot_id FROM floor")
+    known = {name: Floor(*row) for name, *row in rows}
+    return Floors(known.get("office", Floor()), known.get("online", Floor()))

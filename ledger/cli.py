@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from card_codec.errors import CardCodecError
+from card_codec.program import run
 from card_codec.refusal import Refused
 from card_codec.trust import TrustList, decode_trust_list
 from ledger.backup import back_up
 from ledger.clock import SystemClock
-from ledger.errors import FolderError, LedgerError, RightsError
+from ledger.errors import FolderError, LedgerError
 from ledger.folder import open_folder
 from ledger.fsck import check_journal
 from ledger.install import installed_version
@@ -22,7 +23,10 @@ from ledger.restore import bring_back
 from ledger.rights import Household, Rights
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Look into what is owed and what was given, and check it.",
 )
 
 Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
@@ -33,14 +37,7 @@ TRUST_SIZE_MAX = 8_000_000
 
 def main() -> None:
     """Run; every defect becomes one sentence."""
-    try:
-        app()
-    except FolderError as error:
-        _stop(str(error), code=2)
-    except LedgerError as error:
-        _stop(str(error), code=1)
-    except OSError as error:
-        _stop(f"{error.filename or 'this machine'}: {error.strerror}; nothing was changed", code=1)
+    run(app, wrong_use=(FolderError,), refused=(LedgerError,), undone="nothing was changed")
 
 
 @app.command()
@@ -144,14 +141,14 @@ def household_id(text: str) -> bytes:
     """A household's id as people type it.
 
     Raises:
-        RightsError: not 16 hexadecimal digits.
+        typer.BadParameter: not 16 hexadecimal digits.
     """
     try:
         id = bytes.fromhex(text)
     except ValueError:
         id = b""
     if len(id) != 8 or len(text) != 16:
-        raise RightsError(f"{text!r} is not a household: give its 16 hexadecimal digits")
+        raise typer.BadParameter(f"{text!r} is not a household; give its 16 hexadecimal digits")
     return id
 
 
@@ -189,11 +186,6 @@ def _report(rights: Rights, found: Household) -> dict[str, object]:
             for m in row.members
         ],
     }
-
-
-def _stop(sentence: str, *, code: int) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise SystemExit(code)
 
 
 if __name__ == "__main__":

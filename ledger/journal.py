@@ -19,8 +19,8 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
 from ledger import database
 from ledger.acknowledgement import Acknowledgement
-from ledger.act import Act, Head, Identity
-from ledger.clock import Floor, Floors
+from ledger.act import Act, Head, Identity, floors_of
+from ledger.clock import Floors
 from ledger.damage import damaged, translated
 from ledger.element import RedemptionId
 from ledger.entry import (
@@ -111,9 +111,11 @@ class Journal:
 
     def floors(self) -> Floors:
         """The newest signed times, offline and online."""
-        rows = self._rows("SELECT name, time, boottime, boot_id FROM floor")
-        known = {name: Floor(*row) for name, *row in rows}
-        return Floors(known.get("office", Floor()), known.get("online", Floor()))
+        with self._lock:
+            try:
+                return floors_of(self._db)
+            except sqlite3.Error as error:
+                raise translated(error) from error
 
     def leaf(self, seq: int) -> bytes | None:
         """Leaf hash of an entry, of 0 what the first one follows; None beyond the head."""
@@ -219,11 +221,12 @@ class Journal:
         me = self.identity
         rows = self._rows("SELECT seq, leaf, body FROM entry ORDER BY seq DESC LIMIT 1")
         if not rows:
-            return Head(0, genesis(me.terminal, me.epoch, me.key), None)
+            return Head(0, genesis(me.terminal, me.epoch, me.key))
         seq, leaf, body = rows[0]
         if self._head is not None and self._head.leaf == leaf:
             return self._head
-        return Head(seq, leaf, self._named(_kept(body), seq, leaf).body.moment)
+        entry = self._named(_kept(body), seq, leaf)
+        return Head(seq, leaf, entry.body.moment, entry.kind)
 
     def _named(self, entry: Entry, seq: int, leaf: bytes) -> Entry:
         """The entry, if it has the name it goes by."""

@@ -11,8 +11,10 @@ The folder holds ``metadata/`` (``N.role.json``, ``timestamp.json``) and ``targe
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -84,9 +86,10 @@ class Repository:
 
     def _named(self) -> Iterator[tuple[int, str]]:
         """Version and role of every metadata file; other files are passed over."""
-        for file in self.metadata.glob("*.*.json"):
-            if match := METADATA_NAME.fullmatch(file.name):
-                yield int(match[1]), match[2]
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self.metadata):
+                if match := METADATA_NAME.fullmatch(name):
+                    yield int(match[1]), match[2]
 
     def load(self, role: str, kind: type[Role]) -> Role:
         """The newest content of a role.

@@ -89,7 +89,7 @@ def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> tuple[int,
     journal = open_journal(folder.journal, reading=True)
     try:
         sent = accepted = 0
-        for batch in _batches(journal, _resume_at(journal, road.head())):
+        for batch in _batches(journal, _resume_at(journal, road.head(), live=road.is_live)):
             taken = road.send(batch)
             sent += len(batch.entries)
             if taken is not None:
@@ -131,11 +131,16 @@ def _hand_in_branch(folder: TerminalFolder, journal: Journal, road: Road, *, now
     write_whole(mark, told)
 
 
-def _resume_at(journal: Journal, known: HeadAnswer | None) -> int:
-    """The first entry to send: after what the province holds, if it holds our own history."""
-    if known is None:
+def _resume_at(journal: Journal, known: HeadAnswer | None, *, live: bool) -> int:
+    """The first entry to send: after what the province holds, if it holds our own history.
+
+    A road that is not live says what was so once, or what somebody wrote there. It is only believed
+    when the province asks for more than it acknowledged: it was put back from a copy.
+    """
+    if known is None or not live:
         acknowledged = journal.acknowledged()
-        return acknowledged.seq + 1 if acknowledged else 1
+        held = acknowledged.seq if acknowledged else 0
+        return min(held, known.seq if known else held) + 1
     own = journal.leaf(known.seq)
     if own is None:
         raise ForkError(

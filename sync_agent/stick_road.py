@@ -2,7 +2,8 @@
 
 ``from-terminals/<terminal>-<epoch>/<start>-<end>.batch`` waits for the province;
 ``to-terminals/<terminal>-<epoch>/offer.json`` lists what the province laid down for a terminal,
-and ``to-terminals/files/<sha256>`` holds the bytes, once for all terminals.
+``head.json`` beside it says how far it held that terminal's chain, and
+``to-terminals/files/<sha256>`` holds the bytes, once for all terminals.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sync_agent.messages import (
     HeadAnswer,
     OfferItem,
     Taken,
+    read_json,
     read_offer,
 )
 from sync_agent.stick import Stick
@@ -23,6 +25,8 @@ from sync_agent.stick import Stick
 FROM_TERMINALS = "from-terminals"
 TO_TERMINALS = "to-terminals"
 FILES = f"{TO_TERMINALS}/files"
+HEAD = "head.json"
+HEAD_SIZE_MAX = 1024
 BATCH_NAME = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})\.batch\Z")
 
 
@@ -36,8 +40,19 @@ class StickRoad:
         self._own = f"{terminal}-{epoch}"
 
     def head(self) -> HeadAnswer | None:
-        """A stick cannot be asked: the terminal goes by its last acknowledgement."""
-        return None
+        """What the province held when this stick was there last; None where that is not told.
+
+        It may be of any age and of anyone's making: it can only ask for more than was
+        acknowledged, as a province does that was put back from a copy.
+
+        Raises:
+            StickError: what lies there is no plain file, or too large.
+        """
+        data = self._stick.read(f"{TO_TERMINALS}/{self._own}/{HEAD}", size_max=HEAD_SIZE_MAX)
+        try:
+            return read_json(data, HeadAnswer) if data is not None else None
+        except MessageError:
+            return None
 
     def send(self, batch: Batch) -> Taken | None:
         """Lay a batch down, and take off those it covers; the answer comes with the next stick.

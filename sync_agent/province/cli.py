@@ -26,7 +26,7 @@ from sync_agent.province.folder import (
 )
 from sync_agent.province.province import Province
 from sync_agent.province.sticks import once_with
-from sync_agent.stick import Stick
+from sync_agent.roads import open_stick
 
 app = typer.Typer(no_args_is_help=True, help="The province's end of the road.")
 
@@ -126,13 +126,14 @@ def serve(
 @app.command()
 def once(
     config: Config,
-    stick: Annotated[Path, typer.Option("--with", help="folder or stick")],
+    where: Annotated[str, typer.Option("--with", help="folder or stick")],
     as_json: Json = False,
 ) -> None:
     """Take the batches of a stick and lay down what every terminal needs."""
+    stick = open_stick(where)
     with _opened(config) as province:
         province.publish()
-        report = once_with(province, Stick(stick))
+        report = once_with(province, stick)
     words = f"{report.accepted} entries taken, offers laid for {report.terminals} terminals"
     for refused in report.refused:
         typer.echo(f"{refused.file}: {refused.detail}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from ledger.repository import Repository
 
 SQLITE_BESIDE = "sqlite:///"
 KEY_NAMES = ("online", "log")
+LISTEN = r"^[0-9A-Za-z.\-\[\]:]+:[0-9]{1,5}\Z"
+PORT_MAX = 0xFFFF
 
 
 class ProvinceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +36,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         hosts: further names the intake answers to (``sync.example.go.id``), for a proxy before it.
     """
 
-    listen: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.\-\[\]:]+:[0-9]{1,5}$")]
+    listen: Annotated[str, msgspec.Meta(pattern=LISTEN)]
     repository: Annotated[str, msgspec.Meta(min_length=1, max_length=400)] = "repository"
     store: Annotated[str, msgspec.Meta(pattern=r"^(sqlite|postgresql)[+:]")] = (
         "sqlite:///province.db"
@@ -169,11 +172,16 @@ def init_province(root: Path, *, listen: str | None = None) -> ProvinceFolder:
     """Make keys, ``public.json`` for the office, and a configuration on a free loopback port.
 
     Raises:
-        FolderError: there is a province already; it is left as it is.
+        FolderError: something is there already, which is left as it is; or no such port.
     """
     config = root / "province.toml"
     if config.exists() or (root / "keys").exists():
         raise FolderError(f"{root} holds a province already; its keys are never replaced")
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        raise FolderError(f"{root} is not an empty folder; name a new one with --dir")
+    listen = listen or f"127.0.0.1:{_free_port()}"
+    if not re.fullmatch(LISTEN, listen) or int(listen.rpartition(":")[2]) > PORT_MAX:
+        raise FolderError(f"--listen {listen!r} is not HOST:PORT, such as 127.0.0.1:8443")
     public = {}
     for name in KEY_NAMES:
         key = PrivateKey.generate()
@@ -181,7 +189,7 @@ def init_province(root: Path, *, listen: str | None = None) -> ProvinceFolder:
         public[name] = key.public.to_pem()
     write_whole(root / "public.json", json.dumps(public, indent=1).encode() + b"\n")
     lines = [
-        f'listen = "{listen or f"127.0.0.1:{_free_port()}"}"',
+        f'listen = "{listen}"',
         'repository = "repository"',
         'store = "sqlite:///province.db"',
         'language = "id"',
@@ -197,7 +205,7 @@ def listen_address(config: ProvinceConfig) -> tuple[str, int]:
         FolderError: the port is out of range.
     """
     host, _, port = config.listen.rpartition(":")
-    if int(port) > 0xFFFF:
+    if int(port) > PORT_MAX:
         raise FolderError(f"listen = {config.listen!r} names no port; use 1 to 65535, or 0")
     return host.strip("[]"), int(port)
 

@@ -12,7 +12,7 @@ from sync_agent.batch import BATCH_SIZE_MAX
 from sync_agent.errors import IntakeRefusedError, StickError
 from sync_agent.province.province import Province
 from sync_agent.stick import Stick
-from sync_agent.stick_road import BATCH_NAME, FILES, FROM_TERMINALS, TO_TERMINALS
+from sync_agent.stick_road import BATCH_NAME, FILES, FROM_TERMINALS, HEAD, TO_TERMINALS
 
 _TERMINAL = re.compile(r"[1-9][0-9]{0,4}-[1-9][0-9]{0,2}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
@@ -58,7 +58,12 @@ def once_with(province: Province, stick: Stick) -> StickReport:
         except StickError as error:
             refused.append(Refused(path, "not_a_file", error.detail))
     coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
-    laid = {digest for terminal in coming for digest in _lay_offer(province, stick, terminal)}
+    laid: set[str] = set()
+    for terminal in coming:
+        _lay_offer(province, stick, terminal, laid=laid)
+        head = province.head(terminal.ordinal, terminal.epoch)
+        own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}"
+        stick.write(f"{own}/{HEAD}", msgspec.json.encode(head))
     for name in stick.names(FILES):
         if _DIGEST.match(name) and name not in laid:
             stick.remove(f"{FILES}/{name}")
@@ -80,11 +85,16 @@ def _batches(stick: Stick) -> list[str]:
     return found[:BATCHES_MAX]
 
 
-def _lay_offer(province: Province, stick: Stick, terminal: Terminal) -> set[str]:
-    """The files first, the list last: a stick pulled out early offers what it offered before."""
+def _lay_offer(province: Province, stick: Stick, terminal: Terminal, *, laid: set[str]) -> None:
+    """The files first, the list last: a stick pulled out early offers what it offered before.
+
+    Args:
+        laid: digests of the files that lie there by now; most are for many terminals.
+    """
     items = province.offer(terminal, whole=True)
     for item in items:
-        stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
+        if item.sha256 not in laid:
+            stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
+            laid.add(item.sha256)
     own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}/offer.json"
     stick.write(own, msgspec.json.encode(items))
-    return {item.sha256 for item in items}

@@ -12,6 +12,7 @@ from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger.folder import TerminalFolder
 from ledger.policy import Policy, Programme
+from terminal.after import Voided
 from terminal.counter import CounterState, Presentation
 from terminal.counter import Request as Wish
 from terminal.web.acts import Act, Acts, Judge
@@ -44,6 +45,14 @@ class Served(Judge, Protocol):
 
     def state(self) -> CounterState:
         """What the screen says beside the verdict."""
+        ...
+
+    def void(self, seq: int, *, reason: str, second: str) -> Voided:
+        """Take back a redemption of today."""
+        ...
+
+    def answer_handover(self, *, handed_over: bool, second: str = "") -> None:
+        """Answer whether the goods of the last redemption went over."""
         ...
 
 

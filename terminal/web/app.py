@@ -26,6 +26,7 @@ from terminal.counter import Presentation
 from terminal.counter import Request as Wish
 from terminal.errors import WrongRequestError
 from terminal.web.acts import Acts
+from terminal.web.after import add_after
 from terminal.web.answers import Answers, Served
 from terminal.web.edge import add_edge
 from terminal.web.guard import PICTURE_BYTES_MAX, Door, Guard
@@ -103,6 +104,7 @@ def create_app(
     _add_choices(app, answers)
     _add_acts(app, answers)
     _add_look_up(app, answers)
+    add_after(app, answers)
     _add_ends(app, answers)
     return app
 

@@ -98,6 +98,41 @@ def test_province_is_made_once_with_keys_nobody_else_reads(tmp_path: Path) -> No
     assert {p: p.read_bytes() for p in (tmp_path / "p").rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.parametrize(
+    "listen", ["127.0.0.1", "127.0.0.1:70000", ":x", "a b:80", "127.0.0.1:80\n"]
+)
+def test_province_that_cannot_listen_is_not_made(tmp_path: Path, listen: str) -> None:
+    folder = tmp_path / "p"
+    one_sentence(run("province", "init", "--dir", folder, "--listen", listen, code=2))
+    assert not folder.exists()
+
+
+def test_province_is_not_made_among_other_files(tmp_path: Path) -> None:
+    (tmp_path / "surat.txt").write_text("penting")
+    for folder in (tmp_path, tmp_path / "surat.txt"):
+        assert "empty folder" in one_sentence(run("province", "init", "--dir", folder, code=2))
+    assert [p.name for p in tmp_path.iterdir()] == ["surat.txt"]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "",
+        "ftp://x",
+        "file:///media/usb",
+        "http://",
+        "https://[x",
+        "https://a:b",
+        "http://x.example",
+    ],
+)
+def test_road_that_leads_nowhere_is_wrong_use(world: SyncWorld, where: str, tmp_path: Path) -> None:
+    one_sentence(run("once", "--config", world.one.root, "--with", where, code=2))
+    if not where.startswith("http"):
+        config = world.province_folder.root
+        one_sentence(run("province", "once", "--config", config, "--with", where, code=2))
+
+
 def test_whole_road_by_commands(world: SyncWorld, config: Path, tmp_path: Path) -> None:
     one, two = world.one.root, world.two.root
     household = world.homes_1[0]

@@ -81,6 +81,47 @@ def test_stick_carried_a_hundred_times_changes_nothing_more(world: SyncWorld, st
     assert world.province_folder.repository.versions("snapshot") == version
 
 
+def test_restored_province_asks_again_by_stick(world: SyncWorld, stick: Path) -> None:
+    for household in world.homes_1[:2]:
+        world.take(world.one, household)
+        sync(world.one, stick)
+        carry(world, stick)
+        sync(world.one, stick)
+        install(world, world.one)
+    assert acknowledged(world.one) == 2
+    world.province.close()
+    for file in world.province_folder.root.glob("province.db*"):
+        file.unlink()
+    world.province = world.reopened()
+    for batch in (stick / "from-terminals" / "1-1").iterdir():
+        batch.unlink()
+    world.take(world.one, world.homes_1[2])
+    assert sync(world.one, stick).uploaded == 1
+    (refused,) = carry(world, stick).refused
+    assert refused.error == "gap"
+    assert sync(world.one, stick).uploaded == 3
+    carried = carry(world, stick)
+    assert (carried.accepted, len(world.province.redemptions())) == (3, 3)
+
+
+def test_head_on_a_hostile_stick_can_only_ask_for_more(world: SyncWorld, stick: Path) -> None:
+    for household in world.homes_1[:2]:
+        world.take(world.one, household)
+    head = stick / "to-terminals" / "1-1" / "head.json"
+    head.parent.mkdir(parents=True)
+    heads: tuple[object, ...] = (
+        *({"seq": seq, "head": "00" * 32} for seq in (2, 99)),
+        *({"seq": -1}, []),
+    )
+    for said in heads:
+        head.write_text(json.dumps(said))
+        assert sync(world.one, stick).uploaded == 2
+    head.unlink()
+    head.symlink_to(world.one.signing_key)
+    with pytest.raises(StickError):
+        sync(world.one, stick)
+
+
 def test_stick_and_network_may_both_carry_the_same(world: SyncWorld, stick: Path) -> None:
     world.take(world.one, world.homes_1[0])
     sync(world.one, stick)
@@ -170,7 +211,7 @@ def test_files_no_offer_names_any_more_leave_the_stick(world: SyncWorld, stick: 
     carry(world, stick)
     after = {p.name for p in (stick / "to-terminals" / "files").iterdir()}
     assert before - after
-    assert len(after) == len(before)
+    assert len(after) == len(before) + 1  # the segment that the newest one follows stays
 
 
 def test_hostile_agent_that_writes_anything_into_the_in_box_changes_no_right(

@@ -76,7 +76,7 @@ def _cursor() -> Iterator[None]:
     sent: dict[bytes, int] = {}
     batches = agent._batches
 
-    def resume(of: Any, known: object) -> int:
+    def resume(of: Any, known: object, *, live: bool) -> int:
         return sent.get(of.leaf(1) or b"", 0) + 1
 
     def noted(of: Any, start: int) -> Iterator[Any]:
@@ -93,7 +93,7 @@ def _cursor() -> Iterator[None]:
 
 @mutant("agent goes on from its own acknowledgement, unasked")
 def _unasked() -> Iterator[None]:
-    def resume(of: Any, known: object) -> int:
+    def resume(of: Any, known: object, *, live: bool) -> int:
         acknowledged = of.acknowledged()
         return acknowledged.seq + 1 if acknowledged else 1
 

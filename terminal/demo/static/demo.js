@@ -33,6 +33,7 @@ async function act(counter, button) {
     said.textContent = "the demo does not answer; is it stopped?";
   }
   button.disabled = false;
+  if (document.activeElement === document.body) button.focus();  // a disabled button loses it
   look();
 }
 

@@ -197,6 +197,7 @@ const KEYS = {
 const FREE_KEYS = {
   Escape: leave,
   F4: ACTS.number,
+  F6: () => stage.kind === "ready" && !busy && document.getElementById("after").click(),
   F8: ACTS.service,
   F12: ACTS.help,
   ArrowDown: move,

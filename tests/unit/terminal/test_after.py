@@ -176,7 +176,10 @@ def test_void_and_close_by_command(
     where = ("--config", point.folder.root)
     words = ("--reason", "salah", "--second", "dua")
     told = run("void", *where, "--receipt", number, *words, "--json")
-    assert (told.code, told.report) == (0, {"receipt": "T001-0001", "void": "T001-0002"})
+    assert (told.code, told.report) == (
+        0,
+        {"receipt": "T001-0001", "void": "T001-0002", "paid_back": 0},
+    )
     again = run("void", *where, "--receipt", number, *words)
     assert (again.code, again.sentence) == (2, "T001-0001 was taken back already")
     for other, why in (

@@ -80,19 +80,19 @@ def _status(chance: random.Random) -> list[Figure]:
 
 def _installed(folder: Path, chance: random.Random) -> list[Figure]:
     """What a terminal holds: one kecamatan, a tenth of the province, all of it."""
-    one = _install(folder / "one.db", [_base(0, A_KECAMATAN, chance)])
+    one, _ = _install(folder / "one.db", [_base(0, A_KECAMATAN, chance)])
     tenth = [_base(k, HOUSEHOLDS, chance) for k in range(KECAMATAN // 10)]
-    small = _install(folder / "tenth.db", tenth)
+    _, small = _install(folder / "tenth.db", tenth)
     before = _peak_mb()
     bases = [_base(k, HOUSEHOLDS, chance) for k in track(range(KECAMATAN), "drawing households")]
     drawn = _peak_mb()
-    all_of_it = _install(folder / "all.db", bases)
+    all_of_it, busy = _install(folder / "all.db", bases)
     added = _peak_mb() - max(before, drawn)
     path = folder / "all.db"
     size = path.stat().st_size / 1e6
     ids = _some_ids(bases, chance)
     warm, cold = _warm(path, ids), _cold(path, ids)
-    growth = (all_of_it / small) / (len(bases) / len(tenth))
+    growth = (busy / small) / (len(bases) / len(tenth))
     return [
         at_most("install a kecamatan, verified files to service", one, "s", 1),
         at_most("install the province, 1,000,000 households", all_of_it, "s", 30),
@@ -100,12 +100,15 @@ def _installed(folder: Path, chance: random.Random) -> list[Figure]:
         at_most("on disk, 1,000,000 households", size, "MB", 30),
         at_most("look-up warm, p99", warm * 1000, "ms", 0.1),
         at_most("look-up cold, p50", cold * 1000, "ms", 2),
-        at_most("install 1,000,000 against 100,000, of linear", growth, "×", 1.1),
+        at_most("install 1,000,000 against 100,000, work, of linear", growth, "×", 1.1),
     ]
 
 
-def _install(path: Path, bases: list[RightsBase]) -> float:
-    """Seconds from verified files to the ledger that is served by: read strictly, build, switch."""
+def _install(path: Path, bases: list[RightsBase]) -> tuple[float, float]:
+    """Seconds from verified files to the ledger that is served by: read strictly, build, switch.
+
+    The second figure is those this process was at work.
+    """
     policy = _policy(path.parent)
     files = [write_base(base) for base in bases]
     issuer = TrustedKey(PrivateKey.generate().public, KeyUse.ISSUER, "ID-KT", 0, None, None)
@@ -120,7 +123,8 @@ def _install(path: Path, bases: list[RightsBase]) -> float:
             trust=TrustList(1, [issuer]), bases=to_install,
         )  # fmt: skip
 
-    return _timed(install)
+    begun = time.process_time()
+    return _timed(install), time.process_time() - begun
 
 
 def _policy(folder: Path) -> Policy:

@@ -14,9 +14,9 @@ from card_codec.chip.errors import ChipError
 from card_codec.chip.profile import Commit as CardCommit
 from card_codec.chip.record import CardRecord, RecordKind
 from card_codec.chip.tmac import reader_id
+from ledger.card_record import record_of
 from ledger.entry import Commit, Pending
 from terminal.after import Voided, void
-from terminal.chip_history import record_of
 from terminal.chip_tap import Tap
 from terminal.errors import WrongRequestError
 from terminal.redeem import Desk, append

@@ -78,8 +78,7 @@ class Province:
             IntakeRefusedError: nothing was accepted.
             ProvinceError: the store or the repository failed; the batch may be sent again.
         """
-        checked = self._intake.check(batch, Arrival(road, self._now(), sender))
-        outcome = self._together.join(checked)
+        outcome = self._together.join(self._intake.check(batch, Arrival(road, self._now(), sender)))
         if isinstance(outcome, IntakeRefusedError):
             raise outcome
         return outcome

@@ -1,7 +1,5 @@
 """The commands of `betang-card` about chips and readers."""
 
-import json
-import re
 import secrets
 from contextlib import closing
 from dataclasses import asdict
@@ -14,6 +12,7 @@ from card_codec.chip.diversify import MasterKeys
 from card_codec.chip.errors import ChipLinkError
 from card_codec.chip.foreign import ForeignCard
 from card_codec.chip.khb1 import Khb1
+from card_codec.chip.masters import MASTERS_BYTES_MAX, read_masters
 from card_codec.chip.profile import ChipState, KeyNotHeld, identify
 from card_codec.chip.vectors import FILE_BYTES_MAX, check_file
 from card_codec.command_line import (
@@ -26,14 +25,10 @@ from card_codec.command_line import (
     why,
 )
 from card_codec.credential import Credential, read_unverified
-from card_codec.errors import CardCodecError, malformed
+from card_codec.errors import CardCodecError
 from card_codec.readers import desk
 from card_codec.readers.errors import ReaderError
 from card_codec.readers.status import SENTENCES
-
-_KEYS_BYTES_MAX = 100_000
-_HEX_KEY = re.compile(r"[0-9A-Fa-f]{32}")
-_KECAMATAN = re.compile(r"[0-9]{6}")
 
 
 def selftest(
@@ -159,31 +154,8 @@ def _remembered(state: ChipState | None) -> dict[str, Any]:
 
 def _read_keys(path: Path) -> MasterKeys:
     try:
-        return _masters(read_limited(path, _KEYS_BYTES_MAX))
+        return MasterKeys(read_masters(read_limited(path, MASTERS_BYTES_MAX)))
     except OSError as exc:
         stop(f"The keys {path} cannot be read: {why(exc)}. Name a file.", WRONG_USE)
     except CardCodecError as exc:
         stop(f"{path} is no file of redeem masters: {exc.detail}.", WRONG_USE)
-
-
-def _masters(data: bytes) -> MasterKeys:
-    """Masters from a JSON list of ``{"kecamatan", "generation", "key"}``."""
-    try:
-        rows = json.loads(data.decode("utf-8")) if len(data) <= _KEYS_BYTES_MAX else None
-    except (ValueError, RecursionError) as exc:
-        raise malformed("this is not JSON") from exc
-    if not isinstance(rows, list):
-        raise malformed("this is not a list of masters")
-    masters = {}
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict) or row.keys() != {"kecamatan", "generation", "key"}:
-            raise malformed(f"master {number} does not have kecamatan, generation and key alone")
-        kecamatan, generation, key = row["kecamatan"], row["generation"], row["key"]
-        if not isinstance(kecamatan, str) or not _KECAMATAN.fullmatch(kecamatan):
-            raise malformed(f"master {number} has no kecamatan of six digits")
-        if type(generation) is not int or not 1 <= generation <= 255:
-            raise malformed(f"master {number} has no generation from 1 to 255")
-        if not isinstance(key, str) or not _HEX_KEY.fullmatch(key):
-            raise malformed(f"master {number} has no key of 32 hexadecimal digits")
-        masters[kecamatan, generation] = bytes.fromhex(key)
-    return MasterKeys(masters)

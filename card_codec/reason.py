@@ -60,6 +60,8 @@ class Reason(StrEnum):
     NO_LEDGER = "no_ledger"
     CARD_HISTORY_INCOMPLETE = "card_history_incomplete"
     CARD_PENDING_ELSEWHERE = "card_pending_elsewhere"
+    CARD_UNFINISHED = "card_unfinished"
+    CHIP_CLOSED = "chip_closed"
     EXCEPTION_NEEDED = "exception_needed"
     EXCEPTION_QUOTA_USED = "exception_quota_used"
     # The terminal

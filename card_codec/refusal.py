@@ -17,6 +17,7 @@ class Facts:
         day: a date the sentence names (opens, closed, expired), unix seconds.
         count: a number the sentence names (left, days, quota).
         programme: id of another programme that the sentence names.
+        card: what another card is called ("KTP-el").
     """
 
     at: int | None = None
@@ -26,6 +27,7 @@ class Facts:
     day: int | None = None
     count: int | None = None
     programme: str | None = None
+    card: str | None = None
 
 
 NO_FACTS = Facts()

@@ -7,9 +7,23 @@ from dataclasses import dataclass
 
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
-from ledger.clock import Floor, Floors, Moment, Reading, judge_time
+from ledger.card_memory import CardMemory
+from ledger.clock import Moment, Reading, judge_time
 from ledger.element import RedemptionId
-from ledger.entry import Content, Entry, Kind, Redemption, Void, make_entry, read_entry, sign_head
+from ledger.entry import (
+    Commit,
+    Content,
+    Entry,
+    Kind,
+    Observed,
+    Pending,
+    Redemption,
+    Void,
+    make_entry,
+    read_entry,
+    sign_head,
+)
+from ledger.floors import floors_of
 from ledger.union import Known
 
 
@@ -40,10 +54,21 @@ class Act:
         self._identity = identity
         self.head = head
         self.known = Known(connection, identity.terminal, identity.epoch)
+        self.cards = CardMemory(connection, identity.terminal, identity.epoch)
 
     def moment(self, reading: Reading) -> Moment:
         """What time it is, by the floors and the newest entry as of this act."""
         return judge_time(reading, floors_of(self._db), self.head.moment)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The transaction's own; for those of this package that look at all of it."""
+        return self._db
+
+    @property
+    def identity(self) -> Identity:
+        """Whose journal it is."""
+        return self._identity
 
     def append(
         self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
@@ -85,12 +110,24 @@ class Act:
         if self.head.kind is Kind.REDEMPTION:
             return self.head.seq if self.head.seq > since else None
         row = self._db.execute(
-            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
-            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID)),
+            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?, ?) ORDER BY seq DESC LIMIT 1",
+            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID), int(Kind.COMMIT)),
         ).fetchone()
-        if row is None or row[0] <= since or row[1] != Kind.REDEMPTION:
+        if row is None or row[0] <= since:
             return None
-        return int(row[0])
+        if row[1] == Kind.COMMIT:
+            return self._committed_redemption(int(row[0]))
+        return int(row[0]) if row[1] == Kind.REDEMPTION else None
+
+    def _committed_redemption(self, seq: int) -> int | None:
+        """The redemption by chip that a commit speaks of; None if it speaks of a void."""
+        commit = self.entry(seq)
+        named = (
+            self.entry(commit.content.seq)
+            if commit and isinstance(commit.content, Commit)
+            else None
+        )
+        return named.body.seq if named and isinstance(named.content, Pending) else None
 
     def count(self, kind: Kind, *, since: int) -> int:
         """Entries of a kind since a time, by their early time (Unix seconds)."""
@@ -140,42 +177,35 @@ class Act:
             RecordError: one cannot be read.
         """
         (last,) = self._db.execute(
-            "SELECT coalesce(max(seq), 0) FROM entry WHERE kind = ?", (int(Kind.CLOSE),)
+            "SELECT coalesce(max(seq), (SELECT seq FROM pruned), 0) FROM entry WHERE kind = ?",
+            (int(Kind.CLOSE),),
         ).fetchone()
         rows = self._db.execute("SELECT body FROM entry WHERE seq > ? ORDER BY seq", (last,))
         return last + 1, [read_entry(body) for (body,) in rows]
 
-    def bring_back(self, epoch: int, spki: bytes, signed: list[tuple[Entry, bytes | None]]) -> None:
+    def bring_back(
+        self,
+        epoch: int,
+        spki: bytes,
+        signed: list[tuple[Entry, bytes | None]],
+        *,
+        after: tuple[int, bytes | None] = (0, None),
+    ) -> None:
         """Keep an earlier epoch's chain beside this one, and count what it gave as taken.
 
         Args:
             epoch: the earlier one.
             spki: its public key, DER.
             signed: all of its entries in order, each with its head signature if any.
+            after: number and leaf of the entry up to which it was pruned.
         """
-        self._db.execute("INSERT INTO former_epoch VALUES (?, ?)", (epoch, spki))
+        self._db.execute("INSERT INTO former_epoch VALUES (?, ?, ?, ?)", (epoch, spki, *after))
         self._db.executemany(
             "INSERT INTO former VALUES (?, ?, ?, ?, ?)",
             [(epoch, e.body.seq, e.data, e.leaf, signature) for e, signature in signed],
         )
         for entry, _ in signed:
             self._project(entry)
-
-    def raise_floor(self, name: str, floor: Floor) -> None:
-        """Keep a newer signed time; an older one is ignored."""
-        self._db.execute(
-            "INSERT INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET time = excluded.time, boottime = excluded.boottime,"
-            " boot_id = excluded.boot_id WHERE excluded.time > floor.time",
-            (name, floor.time, floor.boottime, floor.boot_id),
-        )
-
-    def begin_floor(self, name: str, floor: Floor) -> None:
-        """Keep a signed time whatever was kept before: those who signed that no longer count."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)",
-            (name, floor.time, floor.boottime, floor.boot_id),
-        )
 
     def keep_acknowledgement(self, acknowledgement: Acknowledgement, data: bytes) -> bool:
         """Keep the province's word if it speaks of this chain; False when it does not."""
@@ -193,16 +223,16 @@ class Act:
     def _project(self, entry: Entry) -> None:
         """Keep the tables that follow from entries in step with them."""
         content, id = entry.content, entry.id
-        if isinstance(content, Redemption):
+        if isinstance(content, Redemption | Pending):
             element = entry.element()
             if element is not None:
                 self.known.add(element, basis=content.basis)
         elif isinstance(content, Void):
             self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
-
-
-def floors_of(connection: sqlite3.Connection) -> Floors:
-    """The newest signed times, offline and online, as this connection sees them."""
-    rows = connection.execute("SELECT name, time, boottime, boot_id FROM floor")
-    known = {name: Floor(*row) for name, *row in rows}
-    return Floors(known.get("office", Floor()), known.get("online", Floor()))
+        elif isinstance(content, Observed):
+            for element in entry.seen():
+                self.known.add(element)
+        # What an earlier epoch left open its own key alone could have closed.
+        of_chip = isinstance(content, Pending | Commit | Observed | Void)
+        if of_chip and id.epoch == self._identity.epoch:
+            self.cards.note(entry, self.entry)

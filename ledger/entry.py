@@ -8,166 +8,45 @@ that other verifiers can use it.
 from __future__ import annotations
 
 import hashlib
-from enum import IntEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from card_codec import canonical
+from card_codec.chip.record import RecordKind, begins
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from ledger.clock import Moment
 from ledger.element import Element, RedemptionId, Right
+from ledger.entry_content import (
+    CARD_LEAF,
+    CONTENT,
+    KIND_OF,
+    NOBODY_ELSE,
+    NOT_COMMITTED,
+    Basis,
+    Closed,
+    Commit,
+    Content,
+    Handover,
+    Kind,
+    LookUp,
+    Observed,
+    Opened,
+    Pending,
+    Presented,
+    Redemption,
+    Refusal,
+    Sealed,
+    Void,
+)
 from ledger.errors import RecordError
-from ledger.record import U8, U24, U32, U53, Hash, HouseholdId, Record, ShortText, unpack
+from ledger.record import U8, U32, Hash, Record, unpack
 
 ENTRY_SIZE_MAX = 1024
 LEAF_CONTEXT = b"\x00KHB-JRN-v1\x00"
 HEAD_CONTEXT = b"KHB-HEAD-v1\x00"
 GENESIS_CONTEXT = b"KHB-GENESIS-v1\x00"
-
-
-class Kind(IntEnum):
-    """What an entry records. Numbers are never used again."""
-
-    REDEMPTION = 1
-    PENDING = 2
-    COMMIT = 3
-    VOID = 4
-    HANDOVER = 5
-    REFUSAL = 6
-    LOOK_UP = 7
-    OBSERVED = 8
-    STOCK = 9
-    OPEN = 10
-    CLOSE = 11
-    EXCEPTION = 12
-    COMPLAINT = 13
-    CLOCK = 14
-    SEAL = 15
-
-
-class Presented(IntEnum):
-    """By what the family showed who it is."""
-
-    TEXT = 1
-    PICTURE = 2
-    CHIP = 3
-    LOOK_UP = 4
-
-
-class Basis(IntEnum):
-    """Why this terminal could give: at home, from the away quota, or by exception."""
-
-    HOME = 1
-    AWAY = 2
-    EXCEPTION = 3
-
-
-class Redemption(Record, frozen=True):
-    """A hand-over decided and recorded: the element every road carries."""
-
-    household: HouseholdId
-    issue: U8
-    member: U8
-    programme: U8
-    window: U8
-    quantity: U24
-    paid: U53
-    presented: Presented
-    basis: Basis
-
-
-class Void(Record, frozen=True):
-    """Takes back a redemption of this same terminal and epoch."""
-
-    seq: U32
-    reason: ShortText
-    second: ShortText
-
-
-class Handover(Record, frozen=True):
-    """The goods of that redemption went over the counter."""
-
-    seq: U32
-
-
-class Refusal(Record, frozen=True):
-    """Not handed over, and why. The text shown is never kept."""
-
-    reason: ShortText
-    household: HouseholdId | None
-    issue: U8
-    member: U8
-    programme: U8
-    presented: Presented
-
-
-class LookUp(Record, frozen=True):
-    """A number typed from a KTP or KK was looked up. The number and its tag are never kept.
-
-    Attributes:
-        household: whose it is; None when it was not found.
-        member: the person whose number it is, 0 for the number of the KK.
-        reason: code of the refusal, empty when the family was found.
-    """
-
-    household: HouseholdId | None
-    member: U8
-    reason: Annotated[str, msgspec.Meta(max_length=80)]
-
-
-class Opened(Record, frozen=True):
-    """The terminal began to serve (first entry of an epoch, or a new day)."""
-
-    point: ShortText
-
-
-class Closed(Record, frozen=True):
-    """The day is over at this counter; what was given since the last close.
-
-    Attributes:
-        first: number of the day's first entry.
-        redemptions: those that stand.
-        paid: what families paid for them, rupiah.
-        units: number of a programme (1 byte) and units given by it (4 bytes, big-endian), in order.
-    """
-
-    first: U32
-    redemptions: U32
-    voids: U32
-    refusals: U32
-    paid: U53
-    units: Annotated[bytes, msgspec.Meta(max_length=640)]
-
-
-class Sealed(Record, frozen=True):
-    """A chain ends, or pauses, at this head: its disk is full, or it was lost and brought back.
-
-    Attributes:
-        reason: ``disk_full`` or ``restored``.
-        epoch: whose head it is: this epoch, or an earlier one that this one follows.
-        seq: the head's number.
-    """
-
-    reason: Annotated[str, msgspec.Meta(pattern=r"^(disk_full|restored)\Z")]
-    epoch: Annotated[int, msgspec.Meta(ge=1, le=0xFF)]
-    seq: U32
-    head: Hash
-
-
-Content = Redemption | Void | Handover | Refusal | LookUp | Opened | Closed | Sealed
-CONTENT: dict[Kind, type[Content]] = {
-    Kind.REDEMPTION: Redemption,
-    Kind.VOID: Void,
-    Kind.HANDOVER: Handover,
-    Kind.REFUSAL: Refusal,
-    Kind.LOOK_UP: LookUp,
-    Kind.OPEN: Opened,
-    Kind.CLOSE: Closed,
-    Kind.SEAL: Sealed,
-}
-KIND_OF = {content: kind for kind, content in CONTENT.items()}
 
 
 class Body(Record, frozen=True):
@@ -204,13 +83,31 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         return Kind(self.body.kind)
 
     def element(self) -> Element | None:
-        """The element of the union this entry is, if it is a redemption."""
-        if not isinstance(self.content, Redemption):
-            return None
+        """The element of the union this entry is, if it is a redemption, pending or not."""
         c = self.content
+        if not isinstance(c, Redemption | Pending):
+            return None
         right = Right(c.household, c.member, c.programme, c.window)
         minute = self.body.moment.early // 60
-        return Element(self.id, self.leaf[:8], right, c.quantity, minute)
+        counter = c.counter + 1 if isinstance(c, Pending) else 0
+        return Element(self.id, self.leaf[:8], right, c.quantity, minute, counter)
+
+    def seen(self) -> list[Element]:
+        """The elements that a card showed, if this is what one showed: known by their ids alone."""
+        c = self.content
+        if not isinstance(c, Observed):
+            return []
+        return [
+            Element(
+                RedemptionId(record.terminal, record.epoch, record.seq),
+                CARD_LEAF,
+                Right(c.household, record.member, record.programme, record.window),
+                record.quantity,
+                begins(record.day) // 60,
+            )
+            for record in c.card_records()
+            if record.kind in {RecordKind.REDEMPTION, RecordKind.OPENING}
+        ]
 
 
 def make_entry(
@@ -297,3 +194,37 @@ def check_head(leaf: bytes, signature: bytes, key: PublicKey) -> None:
         CardCodecError: ``bad_signature``.
     """
     key.verify(signature, HEAD_CONTEXT + leaf)
+
+
+__all__ = [
+    "CARD_LEAF",
+    "CONTENT",
+    "ENTRY_SIZE_MAX",
+    "KIND_OF",
+    "NOBODY_ELSE",
+    "NOT_COMMITTED",
+    "Basis",
+    "Body",
+    "Closed",
+    "Commit",
+    "Content",
+    "Entry",
+    "Handover",
+    "Kind",
+    "LookUp",
+    "Observed",
+    "Opened",
+    "Pending",
+    "Presented",
+    "Redemption",
+    "Refusal",
+    "Sealed",
+    "Void",
+    "build_entry",
+    "check_head",
+    "genesis",
+    "leaf_hash",
+    "make_entry",
+    "read_entry",
+    "sign_head",
+]

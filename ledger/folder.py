@@ -32,6 +32,8 @@ class TerminalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         province: base URL of the province's intake, for the agent.
         language: ``id`` or ``en``.
         authority: certificate (PEM) that alone vouches for the province's, beside this file.
+        reader: card reader of this counter: its name, a part that only one has, or a path of nfcpy;
+            None for no reader.
     """
 
     ordinal: Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)]
@@ -43,6 +45,7 @@ class TerminalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     province: Annotated[str, msgspec.Meta(pattern=r"^https?://")]
     language: Annotated[str, msgspec.Meta(pattern=r"^(id|en)\Z")] = "id"
     authority: Annotated[str, msgspec.Meta(min_length=1, max_length=400)] | None = None
+    reader: ShortText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,11 @@ class TerminalFolder:
     def sealing_public(self) -> Path:
         """Its public half, to which the office seals."""
         return self.root / "keys" / "sealing.pub"
+
+    @property
+    def redeem_keys(self) -> Path:
+        """Redeem masters of chips, as the office sealed them to this terminal (age)."""
+        return self.root / "keys" / "redeem.sealed"
 
     @property
     def road_token(self) -> Path:

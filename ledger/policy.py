@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from card_codec.reason import Reason
+from ledger.chip_keys import ChipKeys
 from ledger.record import (
     U8,
     U16,
@@ -312,6 +313,7 @@ class Policy(Record, frozen=True):
         proxy_households: households one person may fetch for in a day, the own one not counted.
         split: from when a family that left another household has rights of its own.
         settle_days: days after its last chance when a window is settled and its usage purged.
+        chip_keys: retired generations of redeem masters, by kecamatan.
     """
 
     form: Literal["khb-policy-2"]
@@ -332,6 +334,7 @@ class Policy(Record, frozen=True):
     proxy_households: U8 = 0
     split: Split = Split.NEXT_DECREE
     settle_days: U16 = 14
+    chip_keys: tuple[ChipKeys, ...] = ()
 
     def programme(self, name: str) -> Programme | None:
         """The programme of that id."""

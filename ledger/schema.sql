@@ -44,6 +44,35 @@ CREATE TABLE voided (
     PRIMARY KEY (terminal, epoch, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- Redemptions by chip of this chain. One that is neither committed nor voided is open: only its card
+-- can say what became of it.
+CREATE TABLE pending (
+    seq     INTEGER PRIMARY KEY,
+    uid     BLOB    NOT NULL CHECK (length(uid) = 7),
+    counter INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX pending_of_chip ON pending (uid);
+
+-- What a chip is known to have committed: number of the pending entry or of the void, and of the
+-- entry that says so.
+CREATE TABLE committed (
+    seq INTEGER PRIMARY KEY,
+    by  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE chip_void (
+    seq        INTEGER PRIMARY KEY,
+    redemption INTEGER NOT NULL
+) STRICT;
+
+-- Commits of chips that are known here, by the chip's counter.
+CREATE TABLE card_commit (
+    uid     BLOB    NOT NULL CHECK (length(uid) = 7),
+    counter INTEGER NOT NULL,
+    PRIMARY KEY (uid, counter)
+) STRICT, WITHOUT ROWID;
+
 -- Usage segments taken in: none is taken in twice, the next is known, and fsck can say which
 -- elements from elsewhere must be there. A province put back from a copy uses numbers again, so
 -- that a segment is named by its bytes, too. Of settled windows only that name stays.
@@ -70,11 +99,22 @@ CREATE TABLE acknowledgement (
     data BLOB    NOT NULL
 ) STRICT;
 
+-- Up to which entry the journal was pruned: acknowledged, archived and settled. The next one follows
+-- its leaf.
+CREATE TABLE pruned (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    seq     INTEGER NOT NULL,
+    leaf    BLOB    NOT NULL CHECK (length(leaf) = 32),
+    archive BLOB    NOT NULL CHECK (length(archive) = 32)  -- SHA-256 of the copy that was proven
+) STRICT;
+
 -- Entries of earlier epochs of this terminal, as a copy that was brought back held them: they count
--- as taken, and are never gone on with.
+-- as taken, and are never gone on with. They begin after the entry up to which that copy was pruned.
 CREATE TABLE former_epoch (
     epoch INTEGER PRIMARY KEY,
-    spki  BLOB    NOT NULL
+    spki  BLOB    NOT NULL,
+    after INTEGER NOT NULL,
+    leaf  BLOB    CHECK (length(leaf) = 32)
 ) STRICT;
 
 CREATE TABLE former (
@@ -108,6 +148,22 @@ CREATE TRIGGER voided_never_updated BEFORE UPDATE ON voided
 BEGIN SELECT RAISE(ABORT, 'a void is never changed'); END;
 CREATE TRIGGER voided_never_deleted BEFORE DELETE ON voided
 BEGIN SELECT RAISE(ABORT, 'a void is never deleted'); END;
+CREATE TRIGGER pending_never_updated BEFORE UPDATE ON pending
+BEGIN SELECT RAISE(ABORT, 'a pending redemption is never changed'); END;
+CREATE TRIGGER pending_never_deleted BEFORE DELETE ON pending
+BEGIN SELECT RAISE(ABORT, 'a pending redemption is never deleted'); END;
+CREATE TRIGGER committed_never_updated BEFORE UPDATE ON committed
+BEGIN SELECT RAISE(ABORT, 'a commit is never changed'); END;
+CREATE TRIGGER committed_never_deleted BEFORE DELETE ON committed
+BEGIN SELECT RAISE(ABORT, 'a commit is never deleted'); END;
+CREATE TRIGGER chip_void_never_updated BEFORE UPDATE ON chip_void
+BEGIN SELECT RAISE(ABORT, 'a void is never changed'); END;
+CREATE TRIGGER chip_void_never_deleted BEFORE DELETE ON chip_void
+BEGIN SELECT RAISE(ABORT, 'a void is never deleted'); END;
+CREATE TRIGGER card_commit_never_updated BEFORE UPDATE ON card_commit
+BEGIN SELECT RAISE(ABORT, 'a commit is never changed'); END;
+CREATE TRIGGER card_commit_never_deleted BEFORE DELETE ON card_commit
+BEGIN SELECT RAISE(ABORT, 'a commit is never deleted'); END;
 CREATE TRIGGER identity_never_updated BEFORE UPDATE ON identity
 BEGIN SELECT RAISE(ABORT, 'a journal stays the same terminal''s'); END;
 CREATE TRIGGER identity_never_deleted BEFORE DELETE ON identity

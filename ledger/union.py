@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ledger.damage import translated
 from ledger.element import Element, RedemptionId, Right
+from ledger.entry import CARD_LEAF
 from ledger.heard_void import believed_void
 from ledger.roll import Roll
 from ledger.usage_file import read_usage, write_usage
@@ -47,6 +48,10 @@ class Known:
             "SELECT household, member, programme, window, sum(quantity) FROM element e"
             " WHERE NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = e.terminal"
             " AND v.epoch = e.epoch AND v.seq = e.seq)"
+            " AND NOT (e.leaf = zeroblob(8) AND EXISTS (SELECT 1 FROM element w"
+            " WHERE w.household = e.household AND w.programme = e.programme"
+            " AND w.window = e.window AND w.member = e.member AND w.terminal = e.terminal"
+            " AND w.epoch = e.epoch AND w.seq = e.seq AND w.leaf <> e.leaf))"
             " GROUP BY household, programme, window, member"
         )
         return {Right(*right): total for *right, total in rows}
@@ -63,10 +68,20 @@ class Known:
             right.window,
             right.member,
         )
-        return [
+        elements = [
             Element(RedemptionId(terminal, epoch, seq), leaf, right, quantity, minute)
             for terminal, epoch, seq, leaf, quantity, minute in rows
         ]
+        return _without_repeats(elements)
+
+    def named(self, household: bytes) -> set[tuple[RedemptionId, Right]]:
+        """Every element of a household, by its id and right, also those that were taken back."""
+        rows = self._rows(
+            "SELECT terminal, epoch, seq, member, programme, window FROM element"
+            " WHERE household = ?",
+            household,
+        )
+        return {(RedemptionId(t, ep, s), Right(household, m, p, w)) for t, ep, s, m, p, w in rows}
 
     def away_elements(self) -> list[Element]:
         """What this terminal gave away from home, voids taken out."""
@@ -163,3 +178,11 @@ class Known:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise translated(error) from error
+
+
+def _without_repeats(elements: list[Element]) -> list[Element]:
+    """A card's record is the element of its id: no second one where that is known as a whole."""
+    if not any(element.leaf == CARD_LEAF for element in elements):
+        return elements
+    whole = {element.id for element in elements if element.leaf != CARD_LEAF}
+    return [e for e in elements if e.leaf != CARD_LEAF or e.id not in whole]

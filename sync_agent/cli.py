@@ -89,4 +89,6 @@ def _say(report: Report, as_json: bool) -> None:
         f" {report.acknowledgement or 'nothing yet'}; ledger {report.ledger_version},"
         f" {report.usage_new} new elements of usage"
     )
+    if report.code is not None:
+        words += f"\ncode of {report.handed_over}: {report.code}"
     typer.echo(json.dumps(asdict(report)) if as_json else words)

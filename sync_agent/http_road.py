@@ -57,6 +57,7 @@ class HttpRoad:
     """One terminal's connection to the province."""
 
     is_live = True
+    takes_entries = True
 
     def __init__(
         self,

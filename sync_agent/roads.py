@@ -13,8 +13,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ledger.errors import FolderError
+from card_codec.keys import PublicKey
+from ledger.errors import FolderError, RightsError
 from ledger.folder import TerminalFolder
+from ledger.rights import Rights
+from ledger.sealing import province_key
 from sync_agent.batch import Batch
 from sync_agent.http_road import HttpRoad
 from sync_agent.messages import HeadAnswer, OfferItem, Taken
@@ -34,6 +37,11 @@ class Road(Protocol):
     """
 
     is_live: bool
+
+    @property
+    def takes_entries(self) -> bool:
+        """Whether entries can go this way now."""
+        ...
 
     def head(self) -> HeadAnswer | None:
         """How far the province holds this terminal's chain; None when this road does not say.
@@ -92,7 +100,26 @@ def open_road(folder: TerminalFolder, where: str | None) -> Road:
             epoch=config.epoch,
             trusting=_authority(folder),
         )
-    return StickRoad(open_stick(url), terminal=config.ordinal, epoch=config.epoch)
+    return StickRoad(
+        open_stick(url), terminal=config.ordinal, epoch=config.epoch, seal_to=sealed_to(folder)
+    )
+
+
+def sealed_to(folder: TerminalFolder) -> PublicKey | None:
+    """The province's key by the ledger installed here; None before one is.
+
+    What lies below ``former`` has no ledger of its own: it is handed in by the terminal's.
+    """
+    root = folder.root
+    own = root.parent.parent / folder.rights.name if root.parent.name == "former" else folder.rights
+    try:
+        rights = Rights(own)
+    except RightsError:
+        return None
+    try:
+        return province_key(rights.trust)
+    finally:
+        rights.close()
 
 
 def open_stick(where: str) -> Stick:

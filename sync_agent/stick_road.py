@@ -1,6 +1,6 @@
 """The road by hand: a USB stick or a folder that somebody carries.
 
-``from-terminals/<terminal>-<epoch>/<start>-<end>.batch`` waits for the province;
+``from-terminals/<terminal>-<epoch>/<start>-<end>.bundle`` waits for the province, sealed to it;
 ``to-terminals/<terminal>-<epoch>/offer.json`` lists what the province laid down for a terminal,
 ``head.json`` beside it says how far it held that terminal's chain, and
 ``to-terminals/files/<sha256>`` holds the bytes, once for all terminals.
@@ -8,9 +8,9 @@
 
 from __future__ import annotations
 
-import re
-
-from sync_agent.batch import Batch, write_batch
+from card_codec.keys import PublicKey
+from sync_agent.batch import Batch
+from sync_agent.bundle import BUNDLE_NAME, bundle_name, write_bundle
 from sync_agent.errors import MessageError, StickError
 from sync_agent.messages import (
     OFFER_SIZE_MAX,
@@ -27,17 +27,32 @@ TO_TERMINALS = "to-terminals"
 FILES = f"{TO_TERMINALS}/files"
 HEAD = "head.json"
 HEAD_SIZE_MAX = 1024
-BATCH_NAME = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})\.batch\Z")
 
 
 class StickRoad:
-    """One terminal's use of a stick."""
+    """One terminal's use of a stick.
+
+    Args:
+        stick: the folder.
+        terminal: ordinal of the terminal.
+        epoch: its epoch.
+        seal_to: the province's log key; None before any ledger is installed that names it. Then
+            nothing is laid down: the ledger comes first.
+    """
 
     is_live = False
 
-    def __init__(self, stick: Stick, *, terminal: int, epoch: int) -> None:
+    def __init__(
+        self, stick: Stick, *, terminal: int, epoch: int, seal_to: PublicKey | None
+    ) -> None:
         self._stick = stick
         self._own = f"{terminal}-{epoch}"
+        self._seal_to = seal_to
+
+    @property
+    def takes_entries(self) -> bool:
+        """Whether there is anybody to seal entries to."""
+        return self._seal_to is not None
 
     def head(self) -> HeadAnswer | None:
         """What the province held when this stick was there last; None where that is not told.
@@ -55,16 +70,18 @@ class StickRoad:
             return None
 
     def send(self, batch: Batch) -> Taken | None:
-        """Lay a batch down, and take off those it covers; the answer comes with the next stick.
+        """Lay a batch down, sealed, and take off those it covers; the answer comes another day.
 
         Raises:
             StickError: the stick did not take it.
         """
+        if self._seal_to is None:
+            raise StickError("there is nobody to seal entries to yet; bring a ledger first")
         directory = f"{FROM_TERMINALS}/{self._own}"
-        kept = f"{batch.start}-{batch.end}.batch"
-        self._stick.write(f"{directory}/{kept}", write_batch(batch))
+        kept = bundle_name(batch)
+        self._stick.write(f"{directory}/{kept}", write_bundle(batch, self._seal_to))
         for name in self._stick.names(directory):
-            match = BATCH_NAME.match(name)
+            match = BUNDLE_NAME.match(name)
             if match is None or name == kept:
                 continue
             start, end = (int(part) for part in match.groups())

@@ -23,11 +23,12 @@ from card_codec.refusal import Facts, Refused
 from ledger.entry import Presented
 from ledger.errors import FolderError, JournalError, LedgerError, NotSavedError
 from ledger.locked_key import check_pin
+from terminal.chip_reader import Chip, redeem_on_reader
 from terminal.counter import Counter, Found, Presentation, Redeemed, Request
 from terminal.day_commands import add_day_commands
 from terminal.decision import ChooseMember, Verdict
 from terminal.demo.prepare import is_used, prepare
-from terminal.errors import TerminalError, WrongRequestError
+from terminal.errors import CardFaultError, TerminalError, WrongRequestError
 from terminal.init import add_sealing_key, make_keys
 from terminal.opening import open_for_use, read_pin, read_typed
 from terminal.people_commands import add_people_commands
@@ -93,6 +94,9 @@ def redeem(  # noqa: PLR0917 - a command's options
     programme: Annotated[str, typer.Option(help="id of the programme")],
     image: Annotated[Path | None, typer.Option(help="picture of the card")] = None,
     text: Annotated[str | None, typer.Option(help="text of the card, KHB1…")] = None,
+    reader: Annotated[
+        str | None, typer.Option(help="card reader with the chip on it: its name or a part of it")
+    ] = None,
     by_look_up: Annotated[
         bool, typer.Option("--look-up", help="by a NIK or KK number, read from stdin")
     ] = False,
@@ -103,7 +107,8 @@ def redeem(  # noqa: PLR0917 - a command's options
     as_json: Json = False,
 ) -> None:
     """Show one card at this counter: give, or refuse and say why."""
-    shown = _presentation(image, text, by_look_up=by_look_up)
+    _check_one_card(image, text, reader, by_look_up or None)
+    shown = Chip(reader) if reader is not None else _presentation(image, text)
     try:
         outcome, unit = _show(open_for_use(config), shown, Request(programme, member, quantity))
     except JournalError as error:
@@ -113,6 +118,11 @@ def redeem(  # noqa: PLR0917 - a command's options
         typer.echo(error.detail, err=True)
         unsaved = isinstance(error, NotSavedError)
         outcome, unit = Refused(Reason.NOT_SAVED if unsaved else Reason.JOURNAL_DAMAGED), None
+    except CardFaultError as error:
+        if not as_json:
+            raise
+        typer.echo(str(error), err=True)
+        outcome, unit = Refused(Reason.UNREADABLE), None
     if isinstance(outcome, ChooseMember):
         known = ", ".join(str(m) for m in outcome.members)
         raise WrongRequestError(f"{programme} is for one person: say --member (of {known})")
@@ -122,17 +132,18 @@ def redeem(  # noqa: PLR0917 - a command's options
 
 
 def _show(
-    counter: Counter, shown: str | Presentation, request: Request
+    counter: Counter, shown: str | Presentation | Chip, request: Request
 ) -> tuple[Redeemed | Verdict, str | None]:
     """Show what was brought at an open counter; gives the outcome and the programme's unit."""
     try:
         counter.take_in_box()
-        if isinstance(shown, str) and counter.programmes():
-            counter.programme(request.programme)  # before somebody is looked for in vain
+        # Before somebody is looked for in vain, or a card is touched.
+        unit = counter.programme(request.programme).unit.id if counter.programmes() else None
+        if isinstance(shown, Chip):
+            return redeem_on_reader(counter, shown.reader, request), unit
         found = counter.look_up(shown) if isinstance(shown, str) else shown
         if isinstance(found, Found):
             found = Presentation.of_found(found)
-        unit = counter.programme(request.programme).unit.id if counter.programmes() else None
         return found if isinstance(found, Refused) else counter.redeem(found, request), unit
     finally:
         counter.close()
@@ -145,9 +156,13 @@ def serve(
     embed: Annotated[
         str | None, typer.Option(help="the one origin that may frame the page")
     ] = None,
+    reader: Annotated[
+        str | None, typer.Option(help="card reader for chips; that of terminal.toml if not said")
+    ] = None,
 ) -> None:
     """Serve the counter's page on this machine until SIGTERM; prints one JSON line when ready."""
-    from terminal.web.serve import serve as serve_page  # a web server is not needed to redeem
+    from terminal.web.chips import ChipDesk  # a web server is not needed to redeem
+    from terminal.web.serve import serve as serve_page
 
     token = secrets.token_urlsafe(24)
 
@@ -159,7 +174,9 @@ def serve(
     counter = open_for_use(config, serving=True)
     try:
         counter.take_in_box()
-        serve_page(counter, port=port, token=token, ready=ready, embed=embed)
+        name = reader or counter.folder.config.reader
+        chips = ChipDesk(counter, name) if name else None
+        serve_page(counter, port=port, token=token, ready=ready, embed=embed, chips=chips)
     finally:
         counter.close()
 
@@ -214,11 +231,14 @@ def demo(
     run_demo(folder, report, say=typer.echo)
 
 
-def _presentation(image: Path | None, text: str | None, *, by_look_up: bool) -> Presentation | str:
+def _check_one_card(*ways: object) -> None:
+    if sum(way is not None for way in ways) != 1:
+        raise WrongRequestError("show one card: --image, --text, --reader or --look-up")
+
+
+def _presentation(image: Path | None, text: str | None) -> Presentation | str:
     """What was shown; digits that were typed. A picture without a code is shown as no text."""
-    if (image is not None) + (text is not None) + by_look_up != 1:
-        raise WrongRequestError("show one card: --image, --text or --look-up")
-    if by_look_up:
+    if image is None and text is None:
         return read_typed()
     if image is None:
         return Presentation(text or "", Presented.TEXT)

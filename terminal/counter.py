@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from card_codec.chip.apdu import CardLink
+from card_codec.chip.secure import Draw
+from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger.boot import check_for_service
-from ledger.clock import Clock, SystemClock, day_begins
+from ledger.card_keys import CardKeyDrawer
+from ledger.chip_keys import oldest_generations
+from ledger.clock import Clock, SystemClock
 from ledger.custody import FileCustody, KeyCustody
 from ledger.day_room import DayRoom
-from ledger.entry import Closed, Kind, Presented
+from ledger.entry import Closed, Presented
 from ledger.errors import JournalError, RightsError
 from ledger.folder import TerminalFolder
 from ledger.install import Installed, forget_installed, now_here, take_in_box
 from ledger.journal import Journal, open_journal
-from ledger.policy import DAY, Policy, Programme, Scope
+from ledger.policy import Policy, Programme, Scope
 from ledger.rights import Rights
 from ledger.roll import terminal_name
 from ledger.space import Room, free_bytes
 from terminal import decision
 from terminal.after import Voided, answer_handover, close_day, void
+from terminal.chip_tap import Tap, hear_chip
+from terminal.counter_state import CounterState, state_of
 from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.disk_watch import DiskWatch
 from terminal.errors import WrongRequestError
 from terminal.exposure import Exposure
-from terminal.exposure_at import exposure_at, given_unheard
+from terminal.exposure_at import exposure_at
 from terminal.look_up import PeopleDrawer, look_up
 from terminal.redeem import (
     Desk,
     Presentation,
     Redeemed,
-    away_served,
     look,
     redeem,
     refuse_without_ledger,
 )
+from terminal.redeem_chip import Begun, begin, commit_on_card, finish, look_at_chip
 from terminal.tally import Tally
+from terminal.void_chip import VoidOrder, void_with_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +59,6 @@ class Request:
     programme: str
     member: int | None = None
     quantity: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Last:
-    """The newest redemption that stands."""
-
-    number: str
-    at: int
-    handed_over: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CounterState:
-    """What the counter's screen says beside the verdict.
-
-    Attributes:
-        waiting: entries the province has not acknowledged.
-        ledger_time: when the installed ledger was signed online, Unix seconds.
-        head: leaf hash of the newest entry (hex).
-        away_left: households that may still be served away; None without a ledger.
-        twice_rupiah: worth of what was given away and no other terminal can know yet.
-        asks_handover: the last redemption was made before a restart; was it handed over?
-        last_refusal: reason of the newest refusal, None before the first.
-        problem: why what was brought last was not installed.
-    """
-
-    served_today: int
-    refused_today: int
-    waiting: int
-    ledger_version: int | None
-    ledger_time: int | None
-    age_days: int | None
-    last: Last | None
-    head: str
-    seq: int
-    away_left: int | None
-    twice_rupiah: int
-    clock_wrong: bool
-    at: int
-    asks_handover: bool
-    last_refusal: str | None
-    problem: str | None
 
 
 class Counter:
@@ -110,6 +77,7 @@ class Counter:
         self.folder = folder
         self._watch = DiskWatch(folder.root, free)
         self._drawer = PeopleDrawer(folder, custody)
+        self._card_keys = CardKeyDrawer(folder, custody)
         self._lock = threading.RLock()
         self._problem: str | None = None
         self._tally = Tally()
@@ -161,14 +129,36 @@ class Counter:
         known = ", ".join(p.id for p in self.programmes()) or "none: no ledger is installed"
         raise WrongRequestError(f"no programme {name!r} in the policy; it names {known}")
 
-    def look(self, presentation: Presentation, request: Request) -> Verdict:
-        """Judge without giving; a refusal is recorded."""
+    def tap(self, link: CardLink, *, atr: bytes = b"", draw: Draw = secrets.token_bytes) -> Tap:
+        """Hear the chip on a reader; show what comes of it as `Presentation.of_tap`.
+
+        Raises:
+            ChipLinkError: the card stopped answering; nothing was written to it.
+            RecordError: the keys of this terminal are damaged.
+        """
+        with self._lock:
+            rights = self._desk.rights
+            if rights is None:
+                return Tap(b"", Refused(Reason.NO_LEDGER))
+            keys = self._card_keys.look(oldest_generations(rights.policy.chip_keys))
+            as_of = self._desk.journal.head().seq
+        tap = hear_chip(link, rights.trust, keys, atr=atr, draw=draw)
+        return replace(tap, as_of=as_of)
+
+    def look(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
+        """Judge without giving; a refusal is recorded.
+
+        Only a chip that had left too early before makes it a redemption: it shows now that it was
+        taken, and its goods are due.
+        """
         with self._acting():
             if self._desk.rights is None:
                 return refuse_without_ledger(self._desk, presentation)
             asked = _checked(self.programme(request.programme), request)
             if self._watch.is_full():
                 return self._watch.refuse(self._desk, presentation)
+            if presentation.tap is not None:
+                return look_at_chip(self._with_people(), presentation.tap, asked)
             return look(self._with_people(), presentation, asked)
 
     def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
@@ -179,7 +169,14 @@ class Counter:
             asked = _checked(self.programme(request.programme), request)
             if self._watch.is_full():
                 return self._watch.refuse(self._desk, presentation)
-            return redeem(self._with_people(), presentation, asked)
+            if presentation.tap is None:
+                return redeem(self._with_people(), presentation, asked)
+            begun = begin(self._with_people(), presentation.tap, asked)
+        if not isinstance(begun, Begun):
+            return begun
+        commit = commit_on_card(begun)  # other counters of this terminal go on meanwhile
+        with self._acting():
+            return finish(self._desk, begun, commit)
 
     def look_up(self, typed: str) -> Found | Refused:
         """Find a family by a number of its KTP or KK; the look-up is recorded, never the number."""
@@ -197,8 +194,15 @@ class Counter:
         with self._lock:
             self._with_people()
 
-    def void(self, seq: int, *, reason: str, second: str) -> Voided:
-        """Take back a redemption of today, with a second person; durable when it returns."""
+    def void(self, seq: int, *, reason: str, second: str, tap: Tap | None = None) -> Voided:
+        """Take back a redemption of today, with a second person; durable when it returns.
+
+        Args:
+            tap: the chip that took it, if it is at hand: it writes the void down, too.
+        """
+        if tap is not None:
+            order = VoidOrder(seq, reason, second)
+            return void_with_card(self._desk, self._acting, tap, order)
         with self._acting():
             return void(self._desk, seq, reason=reason, second=second)
 
@@ -215,7 +219,8 @@ class Counter:
     def state(self) -> CounterState:
         """What the screen says now."""
         with self._lock:
-            return self._state()
+            problem = self._problem or next(iter(self._desk.people.problems), None)
+            return state_of(self._desk, self._tally, problem)
 
     def exposure(self, *, event: int | None = None) -> Exposure:
         """What could be given twice and what a thief could give, here and at an event."""
@@ -252,39 +257,6 @@ class Counter:
             desk.rights.close()
         me = rights.roll.terminal(self.folder.config.ordinal, self.folder.config.epoch)
         self._desk = replace(desk, rights=rights, away_quota=me.away_households if me else 0)
-
-    def _state(self) -> CounterState:
-        desk = self._desk
-        journal, rights = desk.journal, desk.rights
-        moment = now_here(journal, desk.clock.read())
-        today = day_begins(moment.early)
-        self._tally.follow(journal)
-        head, acknowledged = journal.head(), journal.acknowledged()
-        known_to_all = acknowledged.seq if acknowledged else 0
-        last = journal.last_redemption()
-        away_left = None
-        if rights is not None:
-            away_left = desk.away_quota - len(away_served(rights, journal.known(), moment))
-        return CounterState(
-            served_today=self._tally.count(Kind.REDEMPTION, since=today),
-            refused_today=self._tally.count(Kind.REFUSAL, since=today),
-            waiting=head.seq - known_to_all,
-            ledger_version=rights.versions.ledger if rights else None,
-            ledger_time=rights.versions.timestamp_time if rights else None,
-            age_days=max(0, moment.late - rights.versions.timestamp_time) // DAY
-            if rights
-            else None,
-            last=Last(last[0].id.number(), last[0].body.moment.early, last[1]) if last else None,
-            head=head.leaf.hex() if head.seq else "",
-            seq=head.seq,
-            away_left=away_left,
-            twice_rupiah=given_unheard(desk),
-            clock_wrong=moment.clock_wrong,
-            at=moment.early,
-            asks_handover=bool(last and not last[1] and last[0].body.seq <= desk.handover_since),
-            last_refusal=self._tally.last_refusal,
-            problem=self._problem or next(iter(desk.people.problems), None),
-        )
 
 
 def _inode(path: Path) -> int | None:

@@ -21,7 +21,7 @@ from ledger.rights_file import (
 )
 from terminal.grant import find_grant
 from terminal.place import Placed, find_place
-from terminal.verdict import Approved, ChooseMember, Found, Here, Request, Shown, Verdict
+from terminal.verdict import Approved, ChipHere, ChooseMember, Found, Here, Request, Shown, Verdict
 
 
 def decide(shown: Shown, request: Request, here: Here) -> Verdict:
@@ -106,6 +106,7 @@ def _family(row: HouseholdRow) -> Refused | None:
 
 __all__ = [
     "Approved",
+    "ChipHere",
     "ChooseMember",
     "Found",
     "Here",

@@ -4,10 +4,13 @@
     - ``WrongRequestError``  what was asked for makes no sense for this programme
         - ``TooLateError``       the day of that redemption is closed
         - ``SecondPersonError``  nobody else agreed
+    - ``CardFaultError``     no chip could be asked: no reader, no card, two of them, pulled early
     - ``DemoError``          the demo could not drive another program
 """
 
 from __future__ import annotations
+
+from card_codec.readers.status import SENTENCES, ReaderState
 
 
 class TerminalError(Exception):
@@ -24,6 +27,20 @@ class TooLateError(WrongRequestError):
 
 class SecondPersonError(WrongRequestError):
     """The initials of a second person are missing, or are the officer's own."""
+
+
+class CardFaultError(TerminalError):
+    """No chip could be asked. Nothing was written to a card, given or recorded.
+
+    Attributes:
+        state: what the reader is in, as a screen names it.
+        reader: its name.
+    """
+
+    def __init__(self, state: ReaderState, reader: str) -> None:
+        super().__init__(SENTENCES[state].format(reader=reader or "the reader"))
+        self.state = state
+        self.reader = reader
 
 
 class DemoError(TerminalError):

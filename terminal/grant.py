@@ -90,11 +90,19 @@ def _from_window(
     taken = here.taken_of(right)
     left = owed - taken.total
     if left <= 0:
-        return Refused(Reason.ALREADY_REDEEMED, when_and_where(taken, here))
+        return Refused(_taken_or_unfinished(taken, here), when_and_where(taken, here))
     quantity = left if request.quantity is None else request.quantity
     if quantity > left:
         return Refused(Reason.MORE_THAN_LEFT, Facts(count=left))
     return Grant(window, right, quantity, left)
+
+
+def _taken_or_unfinished(taken: Taken, here: Here) -> Reason:
+    """What this chip left unfinished here was perhaps never given; it is reserved all the same."""
+    id = taken.latest.id if taken.latest else None
+    if here.chip and id and (id.terminal, id.epoch, id.seq) in here.chip.open_here:
+        return Reason.CARD_PENDING_ELSEWHERE
+    return Reason.ALREADY_REDEEMED
 
 
 def _shut(request: Request, grant: Grant, here: Here) -> Refused | None:

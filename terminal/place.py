@@ -31,14 +31,34 @@ def find_place(
     request: Request, grant: Grant, household: Household, here: Here
 ) -> Placed | Refused:
     """Home, or away within the quotas; then the age of the ledger over either."""
-    if here.presented is not Presented.CHIP and household.row.flags & FLAG_CHIP:
-        return Refused(Reason.USE_CHIP)
+    refused = _by_card(request, grant, household, here)
+    if refused:
+        return refused
     if here.home == here.me:
         if here.freshness is None:
             return Refused(Reason.LEDGER_TOO_OLD)
         return Placed(grant, Basis.HOME)
     point = here.point_of(here.home) if here.home else None
     return _away(request, grant, here, point=point)
+
+
+def _by_card(request: Request, grant: Grant, household: Household, here: Here) -> Refused | None:
+    """A family with a chip uses it, and one that can be asked must prove itself.
+
+    A chip of which no key is held here is taken by the rules of paper.
+    """
+    if household.row.flags & FLAG_CHIP:
+        unproved = here.presented is Presented.CHIP_UNPROVEN
+        if here.presented is not Presented.CHIP and not (unproved and not _can_be_asked(here)):
+            return Refused(Reason.USE_CHIP)
+    gap = here.chip is not None and here.chip.is_proved and here.chip.has_gap(grant.window)
+    if request.programme.on_card and gap:
+        return Refused(Reason.CARD_HISTORY_INCOMPLETE)
+    return None
+
+
+def _can_be_asked(here: Here) -> bool:
+    return here.chip is not None and here.chip.can_be_asked
 
 
 def _away(request: Request, grant: Grant, here: Here, *, point: str | None) -> Placed | Refused:

@@ -24,6 +24,7 @@ from ledger.policy import Programme
 from ledger.receipt import write_receipt
 from ledger.rights import Household, Rights
 from ledger.union import Known
+from terminal.chip_tap import Tap
 from terminal.decision import Approved, Found, Here, Request, Shown, Verdict, decide
 
 
@@ -33,16 +34,24 @@ class Presentation:
 
     Attributes:
         found: what this terminal's own look-up found, once an officer has compared it.
+        tap: the chip on the reader.
     """
 
     text: str
     presented: Presented = Presented.TEXT
     found: Found | None = None
+    tap: Tap | None = None
 
     @staticmethod
     def of_found(found: Found) -> Presentation:
         """A family without a card, compared with its KTP or KK."""
         return Presentation("", Presented.LOOK_UP, found)
+
+    @staticmethod
+    def of_tap(tap: Tap) -> Presentation:
+        """A chip on the reader; one that could not be asked to prove itself is worth its text."""
+        proved = Presented.CHIP if tap.chip is not None else Presented.CHIP_UNPROVEN
+        return Presentation("", proved, tap=tap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +62,14 @@ class Redeemed:
         number: receipt number.
         evidence: what the slip says: the entry and the signature over its head.
         at: Unix seconds.
+        recovered: its chip had left too early, and shows now that it was taken.
     """
 
     approved: Approved
     number: str
     evidence: tuple[Entry, bytes]
     at: int
+    recovered: bool = False
 
     @property
     def receipt(self) -> str:
@@ -113,12 +124,12 @@ def redeem(desk: Desk, presentation: Presentation, request: Request) -> Redeemed
         NotSavedError: the disk refused; nothing happened and nothing may be handed over.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    with _turn(desk, presentation, request) as turn:
+    with turn_of(desk, presentation, request) as turn:
         verdict = judge(turn)
         if not isinstance(verdict, Approved):
-            _record_refusal(turn, verdict)
+            record_refusal(turn, verdict)
             return verdict
-        evidence = _record(turn, _redemption(verdict, presentation))
+        evidence = _record(turn, redemption_of(verdict, presentation))
     return Redeemed(verdict, evidence[0].id.number(), evidence, turn.moment.early)
 
 
@@ -129,9 +140,9 @@ def look(desk: Desk, presentation: Presentation, request: Request) -> Verdict:
         NotSavedError: the disk refused the record of a refusal.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    with _turn(desk, presentation, request) as turn:
+    with turn_of(desk, presentation, request) as turn:
         verdict = judge(turn)
-        _record_refusal(turn, verdict)
+        record_refusal(turn, verdict)
     return verdict
 
 
@@ -149,7 +160,7 @@ def refuse_without_ledger(desk: Desk, presentation: Presentation) -> Refused:
 
 
 @contextmanager
-def _turn(desk: Desk, presentation: Presentation, request: Request) -> Iterator[Turn]:
+def turn_of(desk: Desk, presentation: Presentation, request: Request) -> Iterator[Turn]:
     """Hear the presentation, then open the one transaction in which it is judged and recorded."""
     heard = hear(desk, presentation)
     with desk.journal.act() as act:
@@ -166,6 +177,8 @@ def hear(desk: Desk, presentation: Presentation) -> Heard:
         return Refused(Reason.NO_LEDGER)
     if presentation.found is not None:
         return presentation.found
+    if presentation.tap is not None:
+        return presentation.tap.heard
     trust = desk.rights.trust
     if desk.heard is None or desk.heard[:2] != (presentation.text, trust):
         desk.heard = (presentation.text, trust, hear_text(presentation.text, trust))
@@ -180,10 +193,10 @@ def judge(turn: Turn) -> Verdict:
     if rights is None:
         return Refused(Reason.NO_LEDGER)
     shown = heard if isinstance(heard, Found) else heard.credential
-    return decide(shown, turn.request, _here(turn, shown, rights))
+    return decide(shown, turn.request, here_now(turn, shown, rights))
 
 
-def _here(turn: Turn, shown: Shown, rights: Rights) -> Here:
+def here_now(turn: Turn, shown: Shown, rights: Rights) -> Here:
     """Gather what is known here about this household and programme."""
     desk, act, moment = turn.desk, turn.act, turn.moment
     programme = turn.request.programme
@@ -243,7 +256,8 @@ def away_given(
     return found
 
 
-def _redemption(approved: Approved, presentation: Presentation) -> Redemption:
+def redemption_of(approved: Approved, presentation: Presentation) -> Redemption:
+    """What was approved, as it is recorded."""
     right = approved.right
     return Redemption(
         household=right.household,
@@ -258,7 +272,7 @@ def _redemption(approved: Approved, presentation: Presentation) -> Redemption:
     )
 
 
-def _record_refusal(turn: Turn, verdict: Verdict) -> None:
+def record_refusal(turn: Turn, verdict: Verdict) -> None:
     """Keep that and why nothing was given; never the text that was shown."""
     if not isinstance(verdict, Refused):
         return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 
-from ledger.entry import Kind, Refusal, Void
+from ledger.entry import Commit, Entry, Kind, Pending, Refusal, Void
 from ledger.journal import Journal
 
 
@@ -14,34 +14,42 @@ class Tally:
     def __init__(self) -> None:
         self.last_refusal: str | None = None
         self._seq = 0
+        self._given: dict[int, int] = {}
         self._times: dict[Kind, list[int]] = {Kind.REDEMPTION: [], Kind.REFUSAL: []}
 
     def follow(self, journal: Journal) -> None:
         """Read the entries that are new."""
         refused = None
-        voids = []
         for seq, kind, early in journal.kinds(self._seq):
             self._seq = seq
-            if kind in self._times:
+            if kind is Kind.REDEMPTION:
+                self._give(seq, early)
+            elif kind in {Kind.COMMIT, Kind.VOID}:
+                self._settle(journal, journal.entry(seq))
+            elif kind is Kind.REFUSAL:
                 self._times[kind].append(early)
-            if kind is Kind.VOID:
-                voids.append(seq)
-            refused = seq if kind is Kind.REFUSAL else refused
-        for seq in voids:
-            self._take_back(journal, seq)
+                refused = seq
         entry = journal.entry(refused) if refused else None
         if entry is not None and isinstance(entry.content, Refusal):
             self.last_refusal = entry.content.reason
 
-    def _take_back(self, journal: Journal, seq: int) -> None:
-        """The redemption that a void names does not count; of equal times it matters not which."""
-        void = journal.entry(seq)
-        given = journal.entry(void.content.seq) if void and isinstance(void.content, Void) else None
-        times = self._times[Kind.REDEMPTION]
-        if given is not None and given.body.moment.early in times:
-            times.remove(given.body.moment.early)
+    def _settle(self, journal: Journal, entry: Entry | None) -> None:
+        """A chip's redemption counts once it is committed; one that was taken back does not."""
+        content = entry.content if entry else None
+        if isinstance(content, Commit):
+            named = journal.entry(content.seq)
+            if named is not None and isinstance(named.content, Pending):
+                self._give(content.seq, named.body.moment.early)
+        elif isinstance(content, Void):
+            given = self._given.pop(content.seq, None)
+            if given is not None:
+                self._times[Kind.REDEMPTION].remove(given)
+
+    def _give(self, seq: int, early: int) -> None:
+        self._given[seq] = early
+        insort(self._times[Kind.REDEMPTION], early)
 
     def count(self, kind: Kind, *, since: int) -> int:
-        """Entries of a kind at or after a time; the times never fall."""
+        """Entries of a kind at or after a time."""
         times = self._times[kind]
         return len(times) - bisect_left(times, since)

@@ -58,6 +58,24 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class ChipHere:
+    """What this terminal knows of the chip that was tapped.
+
+    Attributes:
+        is_proved: it has shown its key.
+        can_be_asked: keys of this family's kecamatan are held here: its chip can show its own.
+        has_gap: whether something taken in that window may be hidden from all here.
+        open_here: terminal, epoch and number of redemptions that this chip left unfinished here,
+            and that it still says nothing about.
+    """
+
+    is_proved: bool
+    can_be_asked: bool
+    has_gap: Callable[[Window], bool]
+    open_here: frozenset[tuple[int, int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Here:
     """What this terminal knows that a decision needs, all as of one transaction.
 
@@ -78,6 +96,7 @@ class Here:
         names: of the household's members, 0 for the household; empty while people are sealed.
         shut_by: programmes of which nothing may have been taken for this one to be given.
         price: what this household pays for one unit; None for the programme's price.
+        chip: of the chip that was tapped; None for paper.
     """
 
     household: Household | None
@@ -99,6 +118,7 @@ class Here:
     away_given: Callable[[], Sequence[Element]] = tuple
     shut_by: tuple[Programme, ...] = ()
     price: int | None = None
+    chip: ChipHere | None = None
 
 
 @dataclass(frozen=True, slots=True)

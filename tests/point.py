@@ -55,7 +55,7 @@ class Point:
         for name, text in self.cards.items():
             for programme, member in (("pangan", None), ("klinik", 2)):
                 asked = Asked(self.programme(programme), member)
-                with main_path._turn(desk, Presentation(text), asked) as turn:
+                with main_path.turn_of(desk, Presentation(text), asked) as turn:
                     found[name, programme] = main_path.judge(turn)
         return found
 

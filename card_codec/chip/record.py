@@ -137,6 +137,11 @@ def day_of(moment: int) -> int:
     return (moment + WIB_SECONDS) // DAY_SECONDS
 
 
+def begins(day: int) -> int:
+    """When a day begins in WIB, unix seconds; never before 1970."""
+    return max(0, day * DAY_SECONDS - WIB_SECONDS)
+
+
 def _check(record: CardRecord) -> None:
     what = (record.programme, record.window, record.member, record.quantity)
     if record.kind is RecordKind.PERSONALISED:

@@ -79,5 +79,27 @@ def previous_reader_id(key: bytes, done: Transaction) -> bytes:
     return aes.decrypt_cbc(keys.enc, done.enc_reader_id)
 
 
+def enciphered_reader_id(key: bytes, uid: bytes, counter: int, *, before: bytes) -> bytes:
+    """What CommitReaderID answered (16 bytes), for who knows the commit before it.
+
+    Args:
+        key: the chip's own Transaction MAC key, 16 bytes.
+        uid: of the chip, 7 bytes.
+        counter: TMC after this commit.
+        before: reader id of the commit before, 16 bytes.
+    """
+    return aes.encrypt_cbc(transaction_keys(key, uid, counter).enc, before)
+
+
+def reader_id(terminal: int, epoch: int) -> bytes:
+    """The 16 bytes that name a terminal to the issuer: ``T001.1``; ``T000.0`` is the card station.
+
+    Args:
+        terminal: its ordinal, 0 to 65,535.
+        epoch: its epoch, 0 to 255.
+    """
+    return f"T{terminal:03d}.{epoch}".encode("ascii").ljust(READER_ID_BYTES, b"\x00")
+
+
 def _zero_padded(piece: bytes) -> bytes:
     return piece + bytes(-len(piece) % aes.BLOCK_BYTES)

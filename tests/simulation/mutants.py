@@ -157,7 +157,7 @@ def _voids() -> Iterator[None]:
 
 @mutant("keyed by the card instead of the right")
 def _by_card() -> Iterator[None]:
-    here = redeem._here
+    here = redeem.here_now
 
     def of_card(turn: Any, credential: Any, rights: Any) -> Any:
         found = here(turn, credential, rights)
@@ -175,7 +175,7 @@ def _by_card() -> Iterator[None]:
 
         return replace(found, taken_of=taken_of)
 
-    with mock.patch.object(redeem, "_here", of_card):
+    with mock.patch.object(redeem, "here_now", of_card):
         yield
 
 

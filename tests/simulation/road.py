@@ -92,6 +92,7 @@ class ProcessRoad:
     """One terminal's way to the province and back."""
 
     is_live = True
+    takes_entries = True
 
     def __init__(self, network: Network, folder: TerminalFolder) -> None:
         self._network = network

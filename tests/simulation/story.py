@@ -229,13 +229,13 @@ class Story:
 
     def by_stick(self, machine: Machine) -> None:
         """Somebody carries a stick there and back; now and then it is damaged on the way."""
-        stick = Stick(self.stick)
-        whose = machine.whose
-        self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1]))
+        stick, whose = Stick(self.stick), machine.whose
+        key = self.town.log.public
+        self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1], seal_to=key))
         mishaps.damage(self, self.stick)
         mishaps.carry(self, stick)
         if not machine.gone:
-            self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1]))
+            self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1], seal_to=key))
         self.faults["stick"] += 1
 
     def accused(self, machine: Machine, told: str) -> None:
@@ -266,7 +266,9 @@ class Story:
         path = self.folder / "careful-stick"
         path.mkdir(exist_ok=True)
         stick, config = Stick(path), folder.config
-        road = StickRoad(stick, terminal=config.ordinal, epoch=config.epoch)
+        road = StickRoad(
+            stick, terminal=config.ordinal, epoch=config.epoch, seal_to=self.town.log.public
+        )
         for _ in range(2):
             sync_once(folder, road, now=self.town.clock.wall)
             mishaps.carry(self, stick)

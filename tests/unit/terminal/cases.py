@@ -13,7 +13,7 @@ from ledger.policy import DAY, AwayCap, FreshnessStep, Limit, Programme, Scope, 
 from ledger.rights import Household
 from ledger.rights_file import HouseholdRow
 from ledger.union import Taken
-from terminal.decision import Here, Request, Verdict, decide
+from terminal.decision import ChipHere, Here, Request, Verdict, decide
 
 NOW = 1_790_000_000
 OPENS, CLOSES = NOW - 30 * DAY, NOW + 60 * DAY
@@ -65,6 +65,9 @@ class Case:
     programme_served: int = 0
     class_price: int | None = None
     last_minute: int = NOW // 60 - 5
+    gap: bool = False
+    unfinished: bool = False
+    can_be_asked: bool = False
 
 
 def judged(case: Case) -> Verdict:
@@ -80,7 +83,7 @@ def programme(case: Case) -> Programme:
     """The programme asked for."""
     return Programme(
         number=1, id="pangan", name=Words("Pangan", "Food"), scope=case.scope, limit=case.limit,
-        unit=Words("paket", "parcel"), contents="", price=case.price, worth=1, on_card=False,
+        unit=Words("paket", "parcel"), contents="", price=case.price, worth=1, on_card=case.gap,
         windows=case.windows, days_between=case.days_between, away=case.cap,
     )  # fmt: skip
 
@@ -128,4 +131,17 @@ def here(case: Case) -> Here:
         away_given=given_away,
         shut_by=(another,),
         price=case.class_price,
+        chip=chip(case),
+    )
+
+
+def chip(case: Case) -> ChipHere | None:
+    """What is known of the chip that was tapped, if one was."""
+    if not (case.gap or case.unfinished or case.can_be_asked):
+        return None
+    return ChipHere(
+        is_proved=case.gap,
+        can_be_asked=case.can_be_asked,
+        has_gap=lambda window: case.gap and window.opens == OPENS,
+        open_here=frozenset({(OTHER, 1, 17)} if case.unfinished else ()),
     )

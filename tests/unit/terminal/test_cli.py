@@ -199,8 +199,8 @@ def test_wrong_request_is_one_sentence_and_changes_nothing(
 @pytest.mark.parametrize(
     ("shown", "told"),
     [
-        ((), "show one card: --image, --text or --look-up"),
-        (("--text", "x", "--image", "y"), "show one card: --image, --text or --look-up"),
+        ((), "show one card: --image, --text, --reader or --look-up"),
+        (("--text", "x", "--image", "y"), "show one card: --image, --text, --reader or --look-up"),
         (("--image", "missing.png"), "No such file or directory; check --image"),
         (("--image", "."), "Is a directory; check --image"),
     ],

@@ -33,11 +33,13 @@ RULES: list[tuple[Reason, dict[str, Any]]] = [
     (Reason.NOT_ENTITLED, {"owed": None}),
     (Reason.WINDOW_NOT_OPEN, {"windows": (Window(1, "w", NOW + 1, CLOSES),)}),
     (Reason.WINDOW_CLOSED, {"windows": (Window(1, "w", OPENS, NOW - 1),)}),
+    (Reason.CARD_PENDING_ELSEWHERE, {"taken": 3, "unfinished": True}),
     (Reason.ALREADY_REDEEMED, {"taken": 3}),
     (Reason.MORE_THAN_LEFT, {"asked": 4}),
     (Reason.ONE_OF_TAKEN, {"other_taken": 1}),
     (Reason.TOO_SOON, {"taken": 1, "days_between": 7}),
     (Reason.USE_CHIP, {"flags": FLAG_CHIP}),
+    (Reason.CARD_HISTORY_INCOMPLETE, {"gap": True}),
     (Reason.NOT_SERVED_AWAY, {"home": OTHER, "quota": 0}),
     (Reason.AWAY_QUOTA_USED, {"home": OTHER, "served": 5}),
     (Reason.AWAY_PROGRAMME_USED, {"home": OTHER, "cap": AwayCap(1, 1), "programme_served": 1}),
@@ -48,6 +50,11 @@ RULES: list[tuple[Reason, dict[str, Any]]] = [
 # What a household that is not listed cannot be as well.
 OF_A_ROW = {
     Reason.REVOKED, Reason.REPLACED, Reason.HOUSEHOLD_DECEASED, Reason.HOUSEHOLD_MOVED
+}  # fmt: skip
+
+
+OF_WHAT_IS_LEFT = {
+    Reason.CARD_PENDING_ELSEWHERE, Reason.ALREADY_REDEEMED, Reason.MORE_THAN_LEFT
 }  # fmt: skip
 
 
@@ -192,7 +199,7 @@ def test_status_only_programme_has_no_limit() -> None:
 
 def test_status_only_programme_obeys_every_other_rule() -> None:
     for reason, broken in RULES:
-        if reason in {Reason.ALREADY_REDEEMED, Reason.MORE_THAN_LEFT}:
+        if reason in OF_WHAT_IS_LEFT:
             continue
         refused = judged(replace(Case(limit=Limit.STATUS), **broken))
         assert isinstance(refused, Refused)
@@ -310,5 +317,9 @@ def test_chip_household_gives_nothing_on_paper_and_all_by_chip() -> None:
         verdict = judged(Case(flags=FLAG_CHIP, presented=presented))
         if presented is Presented.CHIP:
             assert isinstance(verdict, Approved)
+        elif presented is Presented.CHIP_UNPROVEN:
+            assert isinstance(verdict, Approved)  # by the rules of paper: no key of it is held
+            asked = judged(Case(flags=FLAG_CHIP, presented=presented, can_be_asked=True))
+            assert asked == Refused(Reason.USE_CHIP)
         else:
             assert verdict == Refused(Reason.USE_CHIP)

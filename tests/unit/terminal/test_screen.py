@@ -11,7 +11,8 @@ from card_codec.refusal import Facts, Refused
 from ledger.element import Right
 from ledger.entry import Basis
 from ledger.folder import TerminalConfig
-from terminal.counter import Approved, ChooseMember, CounterState, Last, Redeemed
+from terminal.counter import Approved, ChooseMember, CounterState, Redeemed
+from terminal.counter_state import Last
 from terminal.web.bar import make_bar
 from terminal.web.screen import Kind, Screen, fault, make_screen
 from terminal.web.slip import make_slip, short_name

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
 from ledger.card_memory import CardMemory
-from ledger.clock import Floor, Floors, Moment, Reading, judge_time
+from ledger.clock import Moment, Reading, judge_time
 from ledger.element import RedemptionId
 from ledger.entry import (
     Commit,
@@ -23,6 +23,7 @@ from ledger.entry import (
     read_entry,
     sign_head,
 )
+from ledger.floors import floors_of
 from ledger.union import Known
 
 
@@ -58,6 +59,16 @@ class Act:
     def moment(self, reading: Reading) -> Moment:
         """What time it is, by the floors and the newest entry as of this act."""
         return judge_time(reading, floors_of(self._db), self.head.moment)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The transaction's own; for those of this package that look at all of it."""
+        return self._db
+
+    @property
+    def identity(self) -> Identity:
+        """Whose journal it is."""
+        return self._identity
 
     def append(
         self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
@@ -166,42 +177,35 @@ class Act:
             RecordError: one cannot be read.
         """
         (last,) = self._db.execute(
-            "SELECT coalesce(max(seq), 0) FROM entry WHERE kind = ?", (int(Kind.CLOSE),)
+            "SELECT coalesce(max(seq), (SELECT seq FROM pruned), 0) FROM entry WHERE kind = ?",
+            (int(Kind.CLOSE),),
         ).fetchone()
         rows = self._db.execute("SELECT body FROM entry WHERE seq > ? ORDER BY seq", (last,))
         return last + 1, [read_entry(body) for (body,) in rows]
 
-    def bring_back(self, epoch: int, spki: bytes, signed: list[tuple[Entry, bytes | None]]) -> None:
+    def bring_back(
+        self,
+        epoch: int,
+        spki: bytes,
+        signed: list[tuple[Entry, bytes | None]],
+        *,
+        after: tuple[int, bytes | None] = (0, None),
+    ) -> None:
         """Keep an earlier epoch's chain beside this one, and count what it gave as taken.
 
         Args:
             epoch: the earlier one.
             spki: its public key, DER.
             signed: all of its entries in order, each with its head signature if any.
+            after: number and leaf of the entry up to which it was pruned.
         """
-        self._db.execute("INSERT INTO former_epoch VALUES (?, ?)", (epoch, spki))
+        self._db.execute("INSERT INTO former_epoch VALUES (?, ?, ?, ?)", (epoch, spki, *after))
         self._db.executemany(
             "INSERT INTO former VALUES (?, ?, ?, ?, ?)",
             [(epoch, e.body.seq, e.data, e.leaf, signature) for e, signature in signed],
         )
         for entry, _ in signed:
             self._project(entry)
-
-    def raise_floor(self, name: str, floor: Floor) -> None:
-        """Keep a newer signed time; an older one is ignored."""
-        self._db.execute(
-            "INSERT INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET time = excluded.time, boottime = excluded.boottime,"
-            " boot_id = excluded.boot_id WHERE excluded.time > floor.time",
-            (name, floor.time, floor.boottime, floor.boot_id),
-        )
-
-    def begin_floor(self, name: str, floor: Floor) -> None:
-        """Keep a signed time whatever was kept before: those who signed that no longer count."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)",
-            (name, floor.time, floor.boottime, floor.boot_id),
-        )
 
     def keep_acknowledgement(self, acknowledgement: Acknowledgement, data: bytes) -> bool:
         """Keep the province's word if it speaks of this chain; False when it does not."""
@@ -232,10 +236,3 @@ class Act:
         of_chip = isinstance(content, Pending | Commit | Observed | Void)
         if of_chip and id.epoch == self._identity.epoch:
             self.cards.note(entry, self.entry)
-
-
-def floors_of(connection: sqlite3.Connection) -> Floors:
-    """The newest signed times, offline and online, as this connection sees them."""
-    rows = connection.execute("SELECT name, time, boottime, boot_id FROM floor")
-    known = {name: Floor(*row) for name, *row in rows}
-    return Floors(known.get("office", Floor()), known.get("online", Floor()))

@@ -12,14 +12,15 @@ from card_codec.errors import CardCodecError
 from card_codec.program import run
 from card_codec.refusal import Refused
 from card_codec.trust import TrustList, decode_trust_list
-from ledger.backup import back_up
+from ledger.backup import NAME, back_up, check_backup
 from ledger.clock import SystemClock
-from ledger.errors import FolderError, LedgerError
+from ledger.errors import FolderError, JournalError, LedgerError
 from ledger.folder import open_folder
 from ledger.fsck import check_journal
 from ledger.install import installed_version
+from ledger.prune import prune
 from ledger.receipt import verify_receipt
-from ledger.restore import bring_back
+from ledger.restore import bring_back, lay_former
 from ledger.rights import Household, Rights
 
 app = typer.Typer(
@@ -92,6 +93,43 @@ def restore(
         f" betang-sync once --config {former} --with STICK"
     )
     typer.echo(json.dumps(report) if as_json else words)
+
+
+@app.command("prune")
+def prune_command(
+    config: Config,
+    archive: Annotated[Path, typer.Option("--archive", help="folder of a copy of this journal")],
+    as_json: Json = False,
+) -> None:
+    """Let go of whole days that are acknowledged, in the archive, and of windows long settled."""
+    done = prune(open_folder(config), archive, SystemClock().read())
+    report = {"entries": done.entries, "up_to": done.up_to}
+    words = (
+        f"{done.entries} entries let go of, up to {done.up_to}. Keep the archive"
+        if done.entries
+        else "nothing to let go of: not acknowledged, not in the archive, or not settled"
+    )
+    typer.echo(json.dumps(report) if as_json else words)
+
+
+@app.command("hand-in")
+def hand_in_command(
+    config: Config,
+    source: Annotated[Path, typer.Option("--from", help="folder of a copy of this journal")],
+    as_json: Json = False,
+) -> None:
+    """Lay an archive beside the journal, to be handed in by stick when the province lost it."""
+    folder = open_folder(config)
+    made, _ = check_backup(source)
+    if made.terminal != folder.config.ordinal:
+        raise JournalError(f"the copy is of terminal {made.terminal}; check --from")
+    lay_former(folder, source / NAME, made.epoch)
+    former = folder.root / "former" / str(made.epoch)
+    words = (
+        "take a stick that was at the province, which says there what is lacking, and hand it in:"
+        f" betang-sync once --config {former} --with STICK"
+    )
+    typer.echo(json.dumps({"former": str(former)}) if as_json else words)
 
 
 @app.command("verify-receipt")

@@ -32,6 +32,7 @@ from ledger.brought import Brought
 from ledger.brought_kecamatan import Standing, kecamatan_rights, new_usage
 from ledger.clock import Floor, Moment, Reading, judge_time
 from ledger.errors import FolderError, NotSavedError, RecordError, RightsError
+from ledger.floors import begin_floor, raise_floor
 from ledger.folder import TerminalFolder, write_whole
 from ledger.in_box import list_brought, read_brought
 from ledger.journal import Journal
@@ -264,11 +265,13 @@ def _keep_times(act: Act, read: _Read, reading: Reading) -> None:
     """
     versions = read.versions
     online = Floor(versions.timestamp_time, reading.boottime, reading.boot_id)
-    act.raise_floor("office", Floor(versions.office_time, reading.boottime, reading.boot_id))
+    raise_floor(
+        act.connection, "office", Floor(versions.office_time, reading.boottime, reading.boot_id)
+    )
     if read.stolen:
-        act.begin_floor("online", online)
+        begin_floor(act.connection, "online", online)
     else:
-        act.raise_floor("online", online)
+        raise_floor(act.connection, "online", online)
 
 
 def _standing(folder: TerminalFolder) -> Standing:

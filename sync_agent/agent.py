@@ -21,7 +21,7 @@ from ledger.in_box import list_brought
 from ledger.journal import Journal, open_journal
 from sync_agent.batch import BATCH_ENTRIES_MAX, Batch
 from sync_agent.bringing import bring, ledger_version
-from sync_agent.errors import BusyError, ForkError
+from sync_agent.errors import BusyError, ForkError, PrunedError, SyncError
 from sync_agent.messages import (
     ACKNOWLEDGEMENT_PATH,
     HeadAnswer,
@@ -77,20 +77,22 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
     Raises:
         RoadError: the road failed; what had come through stays.
         ForkError: the province knows another history: ours was handed in, the ledger was brought.
+        PrunedError: it asks for entries that were let go of: the ledger was brought.
         BusyError: another run is under way.
         LedgerError: the journal cannot be read, or the in-box not written.
     """
     with _alone(folder.out_box):
-        fork, sent = None, _Sent()
+        told: SyncError | None = None
+        sent = _Sent()
         try:
             sent = _send_waiting(folder, road, now=now)
-        except ForkError as error:
-            fork = error
+        except (ForkError, PrunedError) as error:
+            told = error
         usage_new = bring(
             folder.in_box, road, trusted=folder.trusted, now=now, taken=_taken(folder)
         )
-        if fork is not None:
-            raise fork
+        if told is not None:
+            raise told
         return Report(
             sent.uploaded,
             sent.accepted,
@@ -110,6 +112,11 @@ def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> _Sent:
     try:
         sent = accepted = 0
         start = _resume_at(journal, road.head(), live=road.is_live)
+        if start <= journal.pruned():
+            raise PrunedError(
+                f"the province asks for entries from {start} on, which this journal has let go of;"
+                " lay the archive beside it with betang-ledger hand-in, and carry it there"
+            )
         for batch in _batches(journal, start):
             taken = road.send(batch)
             sent += len(batch.entries)
@@ -153,7 +160,7 @@ def _hand_in_branch(folder: TerminalFolder, journal: Journal, road: Road, *, now
         return
     # From the first entry on: of what was acknowledged once, a province put back from a copy may
     # hold another history by now. What it holds alike it takes as a repetition.
-    for batch in _batches(journal, 1):
+    for batch in _batches(journal, journal.pruned() + 1):
         try:
             road.send(batch)
         except ForkError:  # kept; so is what follows it

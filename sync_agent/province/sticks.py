@@ -58,30 +58,41 @@ def once_with(province: Province, stick: Stick) -> StickReport:
     """
     taken = _Taken()
     for path in _bundles(stick):
+<<<<<<< HEAD
         taken.take(province, stick, path)
+=======
+        _take(province, stick, path, taken)
+>>>>>>> main
     coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
     laid: set[str] = set()
     for terminal in coming:
         _lay_offer(province, stick, terminal, laid=laid)
-        head = province.head(terminal.ordinal, terminal.epoch)
-        own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}"
-        stick.write(f"{own}/{HEAD}", msgspec.json.encode(head))
     for name in stick.names(FILES):
         if _DIGEST.match(name) and name not in laid:
             stick.remove(f"{FILES}/{name}")
+<<<<<<< HEAD
     heads = tuple(taken.heads[chain] for chain in sorted(taken.heads))
     return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), heads)
+=======
+    named = tuple(taken.heads[chain] for chain in sorted(taken.heads))
+    return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), named)
+>>>>>>> main
 
 
 @dataclass(slots=True)
 class _Taken:
+<<<<<<< HEAD
     """What was taken of a stick so far."""
+=======
+    """What was taken from a stick so far."""
+>>>>>>> main
 
     batches: int = 0
     accepted: int = 0
     refused: list[Refused] = field(default_factory=list)
     heads: dict[tuple[int, int], Head] = field(default_factory=dict)
 
+<<<<<<< HEAD
     def take(self, province: Province, stick: Stick, path: str) -> None:
         """One bundle; whatever is wrong with it, the others are taken."""
         self.batches += 1
@@ -99,6 +110,26 @@ class _Taken:
             self.refused.append(Refused(path, error.code, error.detail))
         except StickError as error:
             self.refused.append(Refused(path, "not_a_file", error.detail))
+=======
+
+def _take(province: Province, stick: Stick, path: str, taken: _Taken) -> None:
+    """Take one bundle, or keep why it was refused; the next one is taken all the same."""
+    taken.batches += 1
+    try:
+        sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
+        if sealed is None:
+            return
+        data = open_bundle(sealed, province.folder.key("log"))
+        taken.accepted += province.take(data, road="stick").accepted
+        batch = read_batch(data)
+        taken.heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
+    except MessageError as error:
+        taken.refused.append(Refused(path, "not_sealed_to_us", error.detail))
+    except IntakeRefusedError as error:
+        taken.refused.append(Refused(path, error.code, error.detail))
+    except StickError as error:
+        taken.refused.append(Refused(path, "not_a_file", error.detail))
+>>>>>>> main
 
 
 def _bundles(stick: Stick) -> list[str]:
@@ -127,5 +158,7 @@ def _lay_offer(province: Province, stick: Stick, terminal: Terminal, *, laid: se
         if item.sha256 not in laid:
             stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
             laid.add(item.sha256)
-    own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}/offer.json"
-    stick.write(own, msgspec.json.encode(items))
+    own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}"
+    stick.write(f"{own}/offer.json", msgspec.json.encode(items))
+    head = province.head(terminal.ordinal, terminal.epoch)
+    stick.write(f"{own}/{HEAD}", msgspec.json.encode(head))

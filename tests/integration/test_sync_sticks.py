@@ -131,12 +131,9 @@ def test_head_on_a_hostile_stick_can_only_ask_for_more(served: SyncWorld, stick:
         world.take(world.one, household)
     head = stick / "to-terminals" / "1-1" / "head.json"
     head.parent.mkdir(parents=True)
-    heads: tuple[object, ...] = (
-        *({"seq": seq, "head": "00" * 32} for seq in (2, 99)),
-        *({"seq": -1}, []),
-    )
-    for said in heads:
-        head.write_text(json.dumps(said))
+    no_head = "00" * 32
+    for said in (f'{{"seq": {n}, "head": "{no_head}"}}' for n in (2, 99, -1)):
+        head.write_text(said)
         assert sync(world.one, stick).uploaded == 2
     head.unlink()
     head.symlink_to(world.one.signing_key)

@@ -45,13 +45,18 @@ def _open_every_road(story: Story) -> None:
     for former in story.formers:
         story.hand_in_former(former)
     for _ in range(ROUNDS):
-        story.pass_time(7200)
-        for machine in story.serving():
-            story.sync(machine)
+        _all_sync(story)
     for machine in story.machines:
         if machine.gone and not machine.stolen:
             hand_in(story, machine)
     _thieves_call(story)
+    _all_sync(story)  # a province put back from a copy may have learned of something just now
+
+
+def _all_sync(story: Story) -> None:
+    story.pass_time(7200)
+    for machine in story.serving():
+        story.sync(machine)
 
 
 def _thieves_call(story: Story) -> None:

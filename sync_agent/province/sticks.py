@@ -58,11 +58,7 @@ def once_with(province: Province, stick: Stick) -> StickReport:
     """
     taken = _Taken()
     for path in _bundles(stick):
-<<<<<<< HEAD
-        taken.take(province, stick, path)
-=======
         _take(province, stick, path, taken)
->>>>>>> main
     coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
     laid: set[str] = set()
     for terminal in coming:
@@ -70,47 +66,19 @@ def once_with(province: Province, stick: Stick) -> StickReport:
     for name in stick.names(FILES):
         if _DIGEST.match(name) and name not in laid:
             stick.remove(f"{FILES}/{name}")
-<<<<<<< HEAD
-    heads = tuple(taken.heads[chain] for chain in sorted(taken.heads))
-    return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), heads)
-=======
     named = tuple(taken.heads[chain] for chain in sorted(taken.heads))
     return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), named)
->>>>>>> main
 
 
 @dataclass(slots=True)
 class _Taken:
-<<<<<<< HEAD
-    """What was taken of a stick so far."""
-=======
     """What was taken from a stick so far."""
->>>>>>> main
 
     batches: int = 0
     accepted: int = 0
     refused: list[Refused] = field(default_factory=list)
     heads: dict[tuple[int, int], Head] = field(default_factory=dict)
 
-<<<<<<< HEAD
-    def take(self, province: Province, stick: Stick, path: str) -> None:
-        """One bundle; whatever is wrong with it, the others are taken."""
-        self.batches += 1
-        try:
-            sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
-            if sealed is None:
-                return
-            data = open_bundle(sealed, province.folder.key("log"))
-            self.accepted += province.take(data, road="stick").accepted
-            batch = read_batch(data)
-            self.heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
-        except MessageError as error:
-            self.refused.append(Refused(path, "not_sealed_to_us", error.detail))
-        except IntakeRefusedError as error:
-            self.refused.append(Refused(path, error.code, error.detail))
-        except StickError as error:
-            self.refused.append(Refused(path, "not_a_file", error.detail))
-=======
 
 def _take(province: Province, stick: Stick, path: str, taken: _Taken) -> None:
     """Take one bundle, or keep why it was refused; the next one is taken all the same."""
@@ -129,7 +97,6 @@ def _take(province: Province, stick: Stick, path: str, taken: _Taken) -> None:
         taken.refused.append(Refused(path, error.code, error.detail))
     except StickError as error:
         taken.refused.append(Refused(path, "not_a_file", error.detail))
->>>>>>> main
 
 
 def _bundles(stick: Stick) -> list[str]:

@@ -47,6 +47,14 @@ PRAGMAS = (
 )
 
 
+_LAST = """
+SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e LEFT JOIN committed c ON c.seq = e.seq
+WHERE (e.kind = ?1 OR (e.kind = ?2 AND c.by IS NOT NULL))
+AND NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)
+ORDER BY at DESC LIMIT 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Last:
     """The newest redemption that stands.
@@ -172,17 +180,8 @@ class Journal:
 
     def last_redemption(self) -> Last | None:
         """The newest redemption that stands, and whether its goods were handed over."""
-        rows = self.rows(
-            "SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e"
-            " LEFT JOIN committed c ON c.seq = e.seq WHERE (e.kind = ?1 OR (e.kind = ?2 AND"
-            " c.by IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM voided v"
-            " WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)"
-            " ORDER BY at DESC LIMIT 1",
-            int(Kind.REDEMPTION),
-            int(Kind.PENDING),
-            self.identity.terminal,
-            self.identity.epoch,
-        )
+        me, kinds = self.identity, (int(Kind.REDEMPTION), int(Kind.PENDING))
+        rows = self.rows(_LAST, *kinds, me.terminal, me.epoch)
         if not rows:
             return None
         entry, at = _kept(rows[0][0]), int(rows[0][1])
@@ -190,10 +189,6 @@ class Journal:
             "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1", at, int(Kind.HANDOVER)
         )
         return Last(entry, at, bool(given))
-
-    def id(self, seq: int) -> RedemptionId:
-        """The id of an entry of this chain."""
-        return RedemptionId(self.identity.terminal, self.identity.epoch, seq)
 
     def cards(self) -> CardMemory:
         """What is known of chips, as committed."""

@@ -47,6 +47,10 @@ class Known:
             "SELECT household, member, programme, window, sum(quantity) FROM element e"
             " WHERE NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = e.terminal"
             " AND v.epoch = e.epoch AND v.seq = e.seq)"
+            " AND NOT (e.leaf = zeroblob(8) AND EXISTS (SELECT 1 FROM element w"
+            " WHERE w.household = e.household AND w.programme = e.programme"
+            " AND w.window = e.window AND w.member = e.member AND w.terminal = e.terminal"
+            " AND w.epoch = e.epoch AND w.seq = e.seq AND w.leaf <> e.leaf))"
             " GROUP BY household, programme, window, member"
         )
         return {Right(*right): total for *right, total in rows}

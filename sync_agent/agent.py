@@ -109,9 +109,11 @@ def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> _Sent:
     if not (folder.journal.exists() and road.takes_entries):
         return _Sent()
     journal = open_journal(folder.journal, reading=True)
+    known: HeadAnswer | None = None
     try:
         sent = accepted = 0
-        start = _resume_at(journal, road.head(), live=road.is_live)
+        known = road.head()
+        start = _resume_at(journal, known, live=road.is_live)
         if start <= journal.pruned():
             raise PrunedError(
                 f"the province asks for entries from {start} on, which this journal has let go of;"
@@ -125,7 +127,7 @@ def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> _Sent:
                 _keep_acknowledgement(folder.in_box, taken)
         return _Sent(sent, accepted, *_named(journal, start - 1 + sent))
     except ForkError:
-        _hand_in_branch(folder, journal, road, now=now)
+        _hand_in_branch(folder, journal, road, held=known.seq if known else 0, now=now)
         raise
     finally:
         journal.close()
@@ -149,15 +151,21 @@ def _batches(journal: Journal, start: int) -> Iterator[Batch]:
         start = batch.end + 1
 
 
-def _hand_in_branch(folder: TerminalFolder, journal: Journal, road: Road, *, now: int) -> None:
+def _hand_in_branch(
+    folder: TerminalFolder, journal: Journal, road: Road, *, held: int, now: int
+) -> None:
     """Send the whole of a diverging branch: refused, it is kept there as evidence.
 
-    Once an hour, while the machine is still connected: a province put back from a copy has lost it.
+    Again an hour later, or when the province ``held`` more the last time: put back from a copy, it
+    has lost the branch.
     """
     mark = folder.out_box / "branch-handed-in"
-    told = f"{journal.head().leaf.hex()} {now // BRANCH_AGAIN_SECONDS}".encode()
-    if mark.exists() and mark.read_bytes() == told:
-        return
+    told = f"{journal.head().leaf.hex()} {now // BRANCH_AGAIN_SECONDS}"
+    counted = f"{held:010d}"  # of one length, so that they compare as texts
+    if mark.exists():
+        before, _, then = mark.read_text().rpartition(" ")
+        if before == told and counted >= then:
+            return
     # From the first entry on: of what was acknowledged once, a province put back from a copy may
     # hold another history by now. What it holds alike it takes as a repetition.
     for batch in _batches(journal, journal.pruned() + 1):
@@ -165,7 +173,7 @@ def _hand_in_branch(folder: TerminalFolder, journal: Journal, road: Road, *, now
             road.send(batch)
         except ForkError:  # kept; so is what follows it
             continue
-    write_whole(mark, told)
+    write_whole(mark, f"{told} {counted}".encode())
 
 
 def _resume_at(journal: Journal, known: HeadAnswer | None, *, live: bool) -> int:

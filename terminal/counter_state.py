@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.clock import day_begins
+from ledger.element import RedemptionId
 from ledger.entry import Kind
 from ledger.install import now_here
 from ledger.newer import NOTHING_NEWER, Newer, newer_there
@@ -64,6 +65,7 @@ class CounterState:
 def state_of(desk: Desk, tally: Tally, problem: str | None) -> CounterState:
     """What the screen says now."""
     journal, rights = desk.journal, desk.rights
+    me = journal.identity
     moment = now_here(journal, desk.clock.read())
     today = day_begins(moment.early)
     tally.follow(journal)
@@ -93,6 +95,8 @@ def state_of(desk: Desk, tally: Tally, problem: str | None) -> CounterState:
         asks_handover=bool(last and not last.handed_over and last.at <= desk.handover_since),
         last_refusal=tally.last_refusal,
         problem=problem,
-        unfinished=tuple(journal.id(one.seq).number() for one in journal.cards().open()),
+        unfinished=tuple(
+            RedemptionId(me.terminal, me.epoch, one.seq).number() for one in journal.cards().open()
+        ),
         newer=newer_there(journal, rights),
     )

@@ -275,7 +275,13 @@ ROW = struct.Struct(">HBIBBBIII")
 def usage_columns(rows: Sequence[tuple[int, ...]]) -> bytes:
     """Each row a run of its own terminal: how many, whose, then a column for each number."""
     numbers = [len(rows), *(n for row in rows for n in (row[0], row[1], 1))]
-    said = [(seq, minute * 2, *rest, counter) for _, _, seq, *rest, minute, counter in rows]
+    rights = [(row[4], row[5], row[3], row[6]) for row in rows]
+    things = sorted(set(rights))
+    numbers += [len(things), *(n for thing in things for n in thing)]
+    said = [
+        (row[2], row[7] * 2, things.index(right), row[8])
+        for row, right in zip(rows, rights, strict=True)
+    ]
     return b"".join(map(number, [*numbers, *(n for column in zip(*said) for n in column)]))  # noqa: B905
 
 

@@ -260,8 +260,8 @@ def test_further_blocked_cards_have_one_form() -> None:
 
 def test_usage_dated_past_what_a_calendar_holds_is_refused() -> None:
     file, _ = read_usage(write_usage("629901", 1, ELEMENTS[:1]))
-    late = msgspec.structs.replace(file, columns=compress(b"\1\1\1\1\1" + b"\xff" * 4 + b"\x0f"
-                                                        + b"\0\1\1\1\0"))  # fmt: skip
+    columns = b"\1\1\1\1" + b"\1\1\1\0\1" + b"\1" + b"\xff\xff\xff\xff\x0f" + b"\0\0"
+    late = msgspec.structs.replace(file, columns=compress(columns))
     with pytest.raises(RecordError, match="past the year 3000"):
         read_usage(pack(late))
 

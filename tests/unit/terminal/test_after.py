@@ -181,7 +181,7 @@ def test_void_and_close_by_command(
     told = run("void", *where, "--receipt", number, *words, "--json")
     assert (told.code, told.report) == (
         0,
-        {"receipt": "T001-0001", "void": "T001-0002", "paid_back": 0},
+        {"receipt": "T001-0001", "void": "T001-0002", "paid_back": 0, "on_card": False},
     )
     again = run("void", *where, "--receipt", number, *words)
     assert (again.code, again.sentence) == (2, "T001-0001 was taken back already")

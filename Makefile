@@ -49,7 +49,7 @@ bench-journal: setup ## what a broken road costs the counter, and proving a mill
 	@$(BIN)/python -m bench.journal
 
 .PHONY: bench-sync
-bench-sync: setup ## the road: bytes on the wire, and the province's intake; bench/out/sync.json
+bench-sync: setup ## the road: bytes on the wire, the intake, the counter beside it; bench/out/sync.json
 	@$(BIN)/python -m bench.sync
 
 .PHONY: bench-chip
@@ -70,6 +70,11 @@ simulate: setup ## some days of a province from each of SEEDS=20 seeds, on from 
 simulate-mutants: setup ## break the code on purpose, one way at a time; each must be found out within 30 seeds
 	@$(BIN)/python -m tests.simulation.mutants
 
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: setup ## bytes that go where the code has not been, into every reader of the road, for SECONDS=60
+	@$(BIN)/python -m tests.fuzz.target .fuzz $(SECONDS)
+
 ##@ Change
 .PHONY: format
 format: setup ## rewrite the Python files in the house's format
@@ -84,11 +89,11 @@ docs: setup ## rewrite the pages of docs/ that are made from tables
 lock: setup ## bring requirements.lock in step with pyproject.toml; UPGRADE=--upgrade renews all
 	@test -x .setup/uv/bin/uv || { $(BIN)/python -m venv .setup/uv && .setup/uv/bin/pip install -qq uv; }
 	@.setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
-	  --no-emit-index-url --no-header --extra dev --output-file requirements.lock pyproject.toml
+	  --no-emit-index-url --no-header --extra dev --extra province --output-file requirements.lock pyproject.toml
 
 .PHONY: clean
 clean: ## remove all that make has made, the demo's data and .venv too
-	@rm -rf .venv .setup demo-data dist bench/out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .setup .fuzz demo-data dist bench/out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: help

@@ -22,6 +22,7 @@ class BadRoad:
     """Stuck in the middle of a batch, slow with each, or gone in the middle of one."""
 
     is_live = True
+    takes_entries = True
 
     def __init__(self, manner: str) -> None:
         self._manner = manner

@@ -34,7 +34,7 @@ from ledger.folder import TerminalFolder
 from sync_agent.batch import BATCH_ENTRIES_MAX, Batch, write_batch
 from sync_agent.messages import Taken
 from sync_agent.province import schema
-from sync_agent.province.engine import bring_in_step, open_engine
+from sync_agent.province.engine import bring_in_step, open_engine, prefer_c
 from sync_agent.province.intake import Arrival, Checked, Intake
 from sync_agent.province.store import Store
 from tests import postgres
@@ -64,7 +64,7 @@ def _compare(
     world: SyncWorld, server: postgres.Server, families: list[bytes], *, rounds: int, size: int
 ) -> list[Figure]:
     store = Store(server.new_database())
-    intake = Intake(store, world.province.in_force, world.province_folder.key("log"))
+    intake = Intake(store, world.province.in_force, lambda: world.province_folder.key("log"))
     bare = _Bare(server.new_database())
     pairs = []
     with ThreadPoolExecutor(1) as ahead:
@@ -188,6 +188,7 @@ class _Bare:
         self._db = psycopg.connect(
             dbname=parsed.database, user=parsed.username, host=str(parsed.query["host"])
         )
+        prefer_c(self._db)
         for table in (schema.entry, schema.redemption):
             self._db.execute(f'CREATE TEMP TABLE stage_{table.name} (LIKE "{table.name}")')
         self._db.commit()

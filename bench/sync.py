@@ -1,4 +1,4 @@
-"""``make bench-sync``: what the road costs."""
+"""``make bench-sync``: what the road costs the line, the province and the counter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import fleet, intake
+from bench import fleet, intake, journal
 from bench.day import Day
 from bench.table import Figure, at_most, report, told
 from ledger.entry import Kind
@@ -20,7 +20,8 @@ REDEMPTIONS = 700
 
 def main() -> None:
     """Measure everything, print the table, exit 1 when an aim does not hold."""
-    sys.exit(0 if report("sync", [*_wire(), *intake.figures(), *fleet.figures()]) else 1)
+    figures = [*_wire(), *intake.figures(), *fleet.figures(), *journal.latency()]
+    sys.exit(0 if report("sync", figures) else 1)
 
 
 def _wire() -> list[Figure]:
@@ -47,15 +48,15 @@ def _wire() -> list[Figure]:
 
 
 def _batches(day: Day) -> list[Batch]:
-    journal = open_journal(day.terminal.journal, reading=True)
+    opened = open_journal(day.terminal.journal, reading=True)
     try:
-        me, start, found = journal.identity, 1, []
-        while (run := journal.signed_run(start, BATCH_ENTRIES_MAX))[0]:
+        me, start, found = opened.identity, 1, []
+        while (run := opened.signed_run(start, BATCH_ENTRIES_MAX))[0]:
             found.append(Batch(me.terminal, me.epoch, start, tuple(run[0]), run[1]))
             start = found[-1].end + 1
         return found
     finally:
-        journal.close()
+        opened.close()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from card_codec.command_line import (
 )
 from card_codec.credential import CardKind, VerifiedCredential, hear_text, read_unverified
 from card_codec.errors import CardCodecError
+from card_codec.program import run
 from card_codec.qr.picture import png, svg
 from card_codec.qr.text import read_text
 from card_codec.readers import scan as scanning
@@ -30,7 +31,7 @@ from card_codec.reason import rows
 from card_codec.trust import SIZE_BYTES_MAX as TRUST_BYTES_MAX
 from card_codec.trust import TrustList, decode_trust_list
 
-main = typer.Typer(
+app = typer.Typer(
     help="Scan, verify, draw and tap cards.",
     no_args_is_help=True,
     add_completion=False,
@@ -40,10 +41,15 @@ main = typer.Typer(
 Text = Annotated[str, typer.Argument(help="The text of a card, KHB1…", show_default=False)]
 
 for command in (chip_commands.selftest, chip_commands.readers, chip_commands.read):
-    main.command()(command)
+    app.command()(command)
 
 
-@main.command()
+def main() -> None:
+    """Run; every defect becomes one sentence."""
+    run(app, refused=(CardCodecError,), undone="nothing was changed")
+
+
+@app.command()
 def scan(
     files: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
     as_json: Json = False,
@@ -70,7 +76,7 @@ def scan(
         raise typer.Exit(REFUSED)
 
 
-@main.command()
+@app.command()
 def verify(
     text: Text,
     trust: Annotated[Path, typer.Option(help="The trust list to check against.")],
@@ -91,7 +97,7 @@ def verify(
     raise typer.Exit(REFUSED)
 
 
-@main.command()
+@app.command()
 def picture(
     text: Text,
     out: Annotated[Path, typer.Option(help="Where to write it: FILE.png or FILE.svg.")],
@@ -110,7 +116,7 @@ def picture(
         stop(f"{out} cannot be written: {why(exc)}. Choose another place.", WRONG_USE)
 
 
-@main.command()
+@app.command()
 def inspect(text: Text, as_json: Json = False) -> None:
     """Show what a text claims. NOTHING here is verified."""
     try:
@@ -144,7 +150,7 @@ def inspect(text: Text, as_json: Json = False) -> None:
             typer.echo(f"  {name}: {value}")
 
 
-@main.command()
+@app.command()
 def reasons(as_json: Json = False) -> None:
     """List every refusal code with its HB number."""
     table = rows().values()
@@ -156,7 +162,7 @@ def reasons(as_json: Json = False) -> None:
         typer.echo(f"{row.hb}  {row.code:<24} {row.severity}")
 
 
-@main.command()
+@app.command()
 def decoders(as_json: Json = False) -> None:
     """Say which parts of the scanning pipeline work here."""
     parts = scanning.available_decoders()

@@ -16,7 +16,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from terminal.counter import Presentation, Request
 from tests.browser.screen import Screen
+from tests.browser.test_after import fill, open_after
 from tests.browser.town import KK, Opened
 from tests.browser.verdicts import WAYS, Way
 from tests.served import serving
@@ -43,6 +45,7 @@ def main() -> None:
         _take(chromium, "number", _number)
         _take(chromium, "explained", _explained)
         _take(chromium, "approved_english", _english)
+        _take(chromium, "voided", _voided)
         chromium.close()
 
 
@@ -99,6 +102,13 @@ def _english(screen: Screen) -> None:
     screen.page.click("footer form button")
     screen.page.wait_for_selector("html[lang=en] body[data-live]")
     _way("approved_away").walk(screen)
+
+
+def _voided(screen: Screen) -> None:
+    screen.opened.one.redeem(Presentation(screen.opened.cards.plain), Request("pasar-murah"))
+    open_after(screen.page)
+    fill(screen.page, "T001-0001", "salah orang", "DUA")
+    screen.page.wait_for_selector(".said")
 
 
 def _way(name: str) -> Way:

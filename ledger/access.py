@@ -61,5 +61,5 @@ def read_access(data: bytes) -> Access:
         raise RecordError("access.json is too large")
     try:
         return msgspec.json.decode(data, type=Access)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"not a list of road tokens: {error}") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
 from ledger.card_memory import CardMemory
-from ledger.clock import Floor, Moment
+from ledger.clock import Moment, Reading, judge_time
 from ledger.element import RedemptionId
 from ledger.entry import (
     Commit,
@@ -23,16 +23,18 @@ from ledger.entry import (
     read_entry,
     sign_head,
 )
+from ledger.floors import floors_of
 from ledger.union import Known
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where the chain stands: entries so far, the newest leaf, and its moment."""
+    """Where the chain stands: entries so far, the newest leaf, its moment and its kind."""
 
     seq: int
     leaf: bytes
-    moment: Moment | None
+    moment: Moment | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,20 @@ class Act:
         self.head = head
         self.known = Known(connection, identity.terminal, identity.epoch)
         self.cards = CardMemory(connection, identity.terminal, identity.epoch)
+
+    def moment(self, reading: Reading) -> Moment:
+        """What time it is, by the floors and the newest entry as of this act."""
+        return judge_time(reading, floors_of(self._db), self.head.moment)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The transaction's own; for those of this package that look at all of it."""
+        return self._db
+
+    @property
+    def identity(self) -> Identity:
+        """Whose journal it is."""
+        return self._identity
 
     def append(
         self, *contents: Content, moment: Moment, ledger: int, officer: str, signer: Signer
@@ -86,11 +102,13 @@ class Act:
             officer=officer,
             content=content,
         )
-        self.head = Head(entry.body.seq, entry.leaf, moment)
+        self.head = Head(entry.body.seq, entry.leaf, moment, entry.kind)
         return entry
 
     def awaiting_handover(self, since: int) -> int | None:
         """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
+        if self.head.kind is Kind.REDEMPTION:
+            return self.head.seq if self.head.seq > since else None
         row = self._db.execute(
             "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?, ?) ORDER BY seq DESC LIMIT 1",
             (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID), int(Kind.COMMIT)),
@@ -145,6 +163,8 @@ class Act:
 
     def is_closed(self) -> bool:
         """Whether the newest entry closes the day; a seal is of no day."""
+        if self.head.kind is not Kind.SEAL:
+            return self.head.kind is Kind.CLOSE
         row = self._db.execute(
             "SELECT kind FROM entry WHERE kind != ? ORDER BY seq DESC LIMIT 1", (int(Kind.SEAL),)
         ).fetchone()
@@ -157,42 +177,35 @@ class Act:
             RecordError: one cannot be read.
         """
         (last,) = self._db.execute(
-            "SELECT coalesce(max(seq), 0) FROM entry WHERE kind = ?", (int(Kind.CLOSE),)
+            "SELECT coalesce(max(seq), (SELECT seq FROM pruned), 0) FROM entry WHERE kind = ?",
+            (int(Kind.CLOSE),),
         ).fetchone()
         rows = self._db.execute("SELECT body FROM entry WHERE seq > ? ORDER BY seq", (last,))
         return last + 1, [read_entry(body) for (body,) in rows]
 
-    def bring_back(self, epoch: int, spki: bytes, signed: list[tuple[Entry, bytes | None]]) -> None:
+    def bring_back(
+        self,
+        epoch: int,
+        spki: bytes,
+        signed: list[tuple[Entry, bytes | None]],
+        *,
+        after: tuple[int, bytes | None] = (0, None),
+    ) -> None:
         """Keep an earlier epoch's chain beside this one, and count what it gave as taken.
 
         Args:
             epoch: the earlier one.
             spki: its public key, DER.
             signed: all of its entries in order, each with its head signature if any.
+            after: number and leaf of the entry up to which it was pruned.
         """
-        self._db.execute("INSERT INTO former_epoch VALUES (?, ?)", (epoch, spki))
+        self._db.execute("INSERT INTO former_epoch VALUES (?, ?, ?, ?)", (epoch, spki, *after))
         self._db.executemany(
             "INSERT INTO former VALUES (?, ?, ?, ?, ?)",
             [(epoch, e.body.seq, e.data, e.leaf, signature) for e, signature in signed],
         )
         for entry, _ in signed:
             self._project(entry)
-
-    def raise_floor(self, name: str, floor: Floor) -> None:
-        """Keep a newer signed time; an older one is ignored."""
-        self._db.execute(
-            "INSERT INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET time = excluded.time, boottime = excluded.boottime,"
-            " boot_id = excluded.boot_id WHERE excluded.time > floor.time",
-            (name, floor.time, floor.boottime, floor.boot_id),
-        )
-
-    def begin_floor(self, name: str, floor: Floor) -> None:
-        """Keep a signed time whatever was kept before: those who signed that no longer count."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO floor (name, time, boottime, boot_id) VALUES (?, ?, ?, ?)",
-            (name, floor.time, floor.boottime, floor.boot_id),
-        )
 
     def keep_acknowledgement(self, acknowledgement: Acknowledgement, data: bytes) -> bool:
         """Keep the province's word if it speaks of this chain; False when it does not."""

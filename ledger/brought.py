@@ -16,12 +16,13 @@ from tuf.ngclient import Updater, UpdaterConfig
 from ledger.clock import Moment
 from ledger.errors import RightsError
 from ledger.folder import TerminalFolder
-from ledger.in_box import BASE_URL, InBoxFetcher
-from ledger.repository import Role, read_role, signed_time
+from ledger.in_box import BASE_URL, InBoxFetcher, read_brought
+from ledger.repository import Role, read_role, says_stolen, signed_time
 from ledger.rights_build import Versions
+from ledger.usage_file import USAGE_SIZE_MAX
 
-DELEGATIONS_MAX = 400
-"""136 kecamatan, status, usage, people, and room."""
+DELEGATIONS_MAX = 1000
+"""Two for each of 136 kecamatan, and room."""
 
 
 class Brought:
@@ -70,6 +71,20 @@ class Brought:
         kept = self._updater.find_cached_target(info) or self._updater.download_target(info)
         return Path(kept).read_bytes()
 
+    def segment(self, kecamatan: str, number: int, digest: str) -> bytes:
+        """A usage segment that a later one names by its SHA-256 (hex).
+
+        Raises:
+            RightsError: it was not brought, or is another.
+        """
+        path = f"targets/usage/{kecamatan}/{digest}.{number}.cbor"
+        data = read_brought(self._folder.in_box, path, size_max=USAGE_SIZE_MAX)
+        if data is None or hashlib.sha256(data).hexdigest() != digest:
+            raise RightsError(
+                f"usage {number} of {kecamatan} is missing, and later ones were brought"
+            )
+        return data
+
     def role(self, role: str, kind: type[Role]) -> Role:
         """The content of a role that python-tuf has verified and kept."""
         return read_role(self._folder.trusted / f"{role}.json", kind)
@@ -86,6 +101,13 @@ class Brought:
         self._updater.get_targetinfo(path)  # walks to the role, and keeps it once it is verified
         return self.role(role, Targets)
 
+    def keys_of(self, role: str) -> str:
+        """A name for the keys that the decree lets sign a role; other keys have another."""
+        delegations = self.role("targets", Targets).delegations
+        delegated = (delegations.roles or {}).get(role) if delegations else None
+        keys = "/".join(sorted(delegated.keyids)) if delegated else ""
+        return hashlib.sha256(keys.encode()).hexdigest()
+
     def time(self, role: str, kind: type[Role]) -> int:
         """When a role was signed; it must say so, or the age of the rights could not be told.
 
@@ -99,14 +121,18 @@ class Brought:
             )
         return time
 
+    def online_stolen_since(self, version: int) -> bool:
+        """Whether a root after that version says that the online key before it was stolen."""
+        found = (self._folder.trusted / "root_history").glob("*.root.json")
+        roots = [read_role(path, Root) for path in found]  # python-tuf keeps those it verified
+        return any(says_stolen(root) for root in roots if root.version > version)
+
     def versions(self, office_time: int) -> Versions:
         """Which ledger this is; ``office_time`` is the newest offline signature in it."""
-        root = self.role("root", Root)
-        keys = "/".join(sorted(root.roles["timestamp"].keyids))
         return Versions(
             ledger=self.role("snapshot", Snapshot).version,
             timestamp_time=self.time("timestamp", Timestamp),
             office_time=office_time,
-            root=root.version,
-            online=hashlib.sha256(keys.encode()).hexdigest(),
+            root=self.role("root", Root).version,
+            decree=self.role("targets", Targets).version,
         )

@@ -7,7 +7,6 @@ the work of another.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -23,14 +22,25 @@ from ledger.changes_file import (
     read_named,
     rights_in_force,
 )
-from ledger.element import read_usage
 from ledger.errors import RightsError
 from ledger.policy import Policy
+from ledger.repository import online_role
 from ledger.rights_build import BaseToInstall, Versions
-from ledger.rights_file import RightsBase, read_base, read_status, state_root, status_index
+from ledger.rights_file import (
+    RightsBase,
+    more_path,
+    read_base,
+    read_more,
+    read_status,
+    state_root,
+    status_index,
+    status_path,
+)
 from ledger.union import Known
+from ledger.usage_file import newest_segment, read_usage, usage_path
 
-USAGE_NAME = re.compile(r"usage/([0-9]{6})/([1-9][0-9]{0,8})\.cbor\.zst")
+USAGE_BYTES_MAX = 64 * 1024 * 1024
+"""Of one kecamatan in one act: more than a year of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,7 @@ class Standing:
         blocked: every card whose bit is set, as household and issue number.
         cleared: every clearing that was applied.
         changes: number of the changes installed, by kecamatan.
+        changes_by: which keys might sign them then.
     """
 
     versions: Versions = field(default_factory=lambda: Versions(0, 0, 0))
@@ -49,6 +60,7 @@ class Standing:
     blocked: frozenset[tuple[bytes, int]] = frozenset()
     cleared: frozenset[Clearing] = frozenset()
     changes: Mapping[str, int] = field(default_factory=dict)
+    changes_by: Mapping[str, str] = field(default_factory=dict)
 
 
 def kecamatan_rights(
@@ -68,11 +80,12 @@ def kecamatan_rights(
     cleared = frozenset(changes.cleared) if changes else frozenset[Clearing]()
     status = _still_blocked(base, standing, cleared).union(_status(brought, base))
     times = [brought.time(role, Targets) for role in ("targets", f"changes-{kecamatan}")]
-    return BaseToInstall(rights, status, max(times), cleared)
+    by = brought.keys_of(f"changes-{kecamatan}")
+    return BaseToInstall(rights, status, max(times), cleared, by)
 
 
 def new_usage(brought: Brought, kecamatan: str, known: Known) -> list[bytes]:
-    """Usage segments not taken in yet, in order; the numbers have no gaps.
+    """Usage segments not taken in yet, in order, from one that was or where the chain begins.
 
     A segment is known by its bytes: a province put back from a copy uses numbers again.
 
@@ -80,27 +93,22 @@ def new_usage(brought: Brought, kecamatan: str, known: Known) -> list[bytes]:
         RightsError: one is missing, or names another.
         RecordError: one is no usage segment.
     """
-    next_one = known.next_segment(kecamatan)
-    role = brought.delegated("usage", f"usage/{kecamatan}/{next_one}.cbor.zst")
-    named = (USAGE_NAME.fullmatch(name) for name in role.targets)
-    numbers = sorted(int(n[2]) for n in named if n and n[1] == kecamatan)
-    missing = set(range(next_one, max(numbers, default=0))) - set(numbers)
-    if missing:
-        raise RightsError(
-            f"usage {min(missing)} of {kecamatan} is missing, and later ones were brought"
-        )
-    taken = known.segments(kecamatan)
-    found: list[bytes] = []
-    for number in numbers:
-        path = f"usage/{kecamatan}/{number}.cbor.zst"
-        if role.targets[path].hashes.get("sha256") in taken:
-            continue
-        data = brought.target(path)
+    role = brought.delegated(online_role(kecamatan), usage_path(kecamatan, 1))
+    number = newest_segment(role.targets, kecamatan)
+    path = usage_path(kecamatan, number)
+    digest = role.targets[path].hashes.get("sha256", "") if number else ""
+    taken, found, size = known.segments(kecamatan), list[bytes](), 0
+    while digest and digest not in taken:
+        data = brought.segment(kecamatan, number, digest) if found else brought.target(path)
+        size += len(data)
+        if size > USAGE_BYTES_MAX:
+            raise RightsError(f"the usage of {kecamatan} is too much to take at once")
         file, _ = read_usage(data)
         if (file.kecamatan, file.number) != (kecamatan, number):
             raise RightsError(f"usage {number} of {kecamatan} names another segment")
         found.append(data)
-    return found
+        number, digest = number - 1, file.prev.hex()
+    return found[::-1]
 
 
 def _changes(brought: Brought, kecamatan: str) -> ChangesFile | None:
@@ -131,8 +139,8 @@ def _still_blocked(
 
 
 def _status(brought: Brought, base: RightsBase) -> StatusList:
-    """The blocked cards as the online key lists them over the decree's base."""
-    path = f"status/{base.kecamatan}.cbor"
+    """The blocked cards as the online key lists them over the decree's base, and those since."""
+    path, more = status_path(base.kecamatan), more_path(base.kecamatan)
     if not brought.holds(path):
         return StatusList(b"\0")
     file = read_status(brought.target(path))
@@ -140,4 +148,8 @@ def _status(brought: Brought, base: RightsBase) -> StatusList:
         raise RightsError(f"the blocked cards of {base.kecamatan} are those of {file.kecamatan}")
     if file.root != state_root(base):
         raise RightsError(f"the blocked cards of {base.kecamatan} are of other rights than brought")
-    return StatusList.decode(file.bits)
+    listed = StatusList.decode(file.bits)
+    if not brought.holds(more):
+        return listed
+    since = read_more(brought.target(more))
+    return listed.union(StatusList.from_indices(max(since) + 1, since))

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from card_codec.errors import CardCodecError
+from card_codec.program import run
 from card_codec.refusal import Refused
 from card_codec.trust import TrustList, decode_trust_list
-from ledger.backup import back_up
+from ledger.backup import NAME, back_up, check_backup
 from ledger.clock import SystemClock
-from ledger.errors import FolderError, LedgerError, RightsError
+from ledger.errors import FolderError, JournalError, LedgerError
 from ledger.folder import open_folder
 from ledger.fsck import check_journal
 from ledger.install import installed_version
+from ledger.prune import prune
 from ledger.receipt import verify_receipt
-from ledger.restore import bring_back
+from ledger.restore import bring_back, lay_former
 from ledger.rights import Household, Rights
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Look into what is owed and what was given, and check it.",
 )
 
 Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
@@ -33,14 +38,7 @@ TRUST_SIZE_MAX = 8_000_000
 
 def main() -> None:
     """Run; every defect becomes one sentence."""
-    try:
-        app()
-    except FolderError as error:
-        _stop(str(error), code=2)
-    except LedgerError as error:
-        _stop(str(error), code=1)
-    except OSError as error:
-        _stop(f"{error.filename or 'this machine'}: {error.strerror}; nothing was changed", code=1)
+    run(app, wrong_use=(FolderError,), refused=(LedgerError,), undone="nothing was changed")
 
 
 @app.command()
@@ -97,6 +95,43 @@ def restore(
     typer.echo(json.dumps(report) if as_json else words)
 
 
+@app.command("prune")
+def prune_command(
+    config: Config,
+    archive: Annotated[Path, typer.Option("--archive", help="folder of a copy of this journal")],
+    as_json: Json = False,
+) -> None:
+    """Let go of whole days that are acknowledged, in the archive, and of windows long settled."""
+    done = prune(open_folder(config), archive, SystemClock().read())
+    report = {"entries": done.entries, "up_to": done.up_to}
+    words = (
+        f"{done.entries} entries let go of, up to {done.up_to}. Keep the archive"
+        if done.entries
+        else "nothing to let go of: not acknowledged, not in the archive, or not settled"
+    )
+    typer.echo(json.dumps(report) if as_json else words)
+
+
+@app.command("hand-in")
+def hand_in_command(
+    config: Config,
+    source: Annotated[Path, typer.Option("--from", help="folder of a copy of this journal")],
+    as_json: Json = False,
+) -> None:
+    """Lay an archive beside the journal, to be handed in by stick when the province lost it."""
+    folder = open_folder(config)
+    made, _ = check_backup(source)
+    if made.terminal != folder.config.ordinal:
+        raise JournalError(f"the copy is of terminal {made.terminal}; check --from")
+    lay_former(folder, source / NAME, made.epoch)
+    former = folder.root / "former" / str(made.epoch)
+    words = (
+        "take a stick that was at the province, which says there what is lacking, and hand it in:"
+        f" betang-sync once --config {former} --with STICK"
+    )
+    typer.echo(json.dumps({"former": str(former)}) if as_json else words)
+
+
 @app.command("verify-receipt")
 def verify_receipt_command(
     text: Annotated[str, typer.Argument(help="what stands on the slip, KHR1…")],
@@ -144,14 +179,14 @@ def household_id(text: str) -> bytes:
     """A household's id as people type it.
 
     Raises:
-        RightsError: not 16 hexadecimal digits.
+        typer.BadParameter: not 16 hexadecimal digits.
     """
     try:
         id = bytes.fromhex(text)
     except ValueError:
         id = b""
     if len(id) != 8 or len(text) != 16:
-        raise RightsError(f"{text!r} is not a household: give its 16 hexadecimal digits")
+        raise typer.BadParameter(f"{text!r} is not a household; give its 16 hexadecimal digits")
     return id
 
 
@@ -189,11 +224,6 @@ def _report(rights: Rights, found: Household) -> dict[str, object]:
             for m in row.members
         ],
     }
-
-
-def _stop(sentence: str, *, code: int) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ class DayRoom:
 
     def key(self, reading: Reading) -> SealingKey | None:
         """The day's key; None when the day is closed, or was opened a day ago and is closed now."""
+        if not os.access(self.path, os.R_OK):  # asked at every act, and mostly it is closed
+            return None
         try:
             with self.path.open("rb") as file:
                 opened = msgspec.json.decode(file.read(ROOM_BYTES_MAX), type=_Opened)

@@ -13,7 +13,7 @@ from typing import Any
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
-from ledger.element import Element, RedemptionId, read_usage
+from ledger.element import Element, RedemptionId
 from ledger.entry import (
     Closed,
     Entry,
@@ -28,7 +28,9 @@ from ledger.entry import (
 )
 from ledger.errors import JournalError, RecordError
 from ledger.fsck_given import Given
+from ledger.heard_void import said_void
 from ledger.totals import total_up
+from ledger.usage_file import read_usage
 
 FAULTS_MAX = 50
 Row = tuple[Any, ...]
@@ -39,7 +41,7 @@ class Checked:
     """What fsck found.
 
     Attributes:
-        entries: entries in the journal.
+        entries: number of the newest entry; the first may have been pruned.
         head: leaf hash of the newest entry (hex), empty for an empty journal.
         faults: one sentence each; empty when all holds.
     """
@@ -73,10 +75,17 @@ def check_journal(
     try:
         with closing(sqlite3.connect(reading_uri(path), uri=True, isolation_level=None)) as db:
             db.execute("BEGIN")
-            return _Check(db, terminal, epoch, key).run()
+            return check_connection(db, terminal=terminal, epoch=epoch, key=key)
     except sqlite3.Error as error:
         told = " ".join(str(error).split())
         return Checked(0, "", (f"SQLite cannot read the journal: {told}",))
+
+
+def check_connection(
+    db: sqlite3.Connection, *, terminal: int, epoch: int, key: PublicKey | None = None
+) -> Checked:
+    """Check a journal as this connection sees it, inside its transaction."""
+    return _Check(db, terminal, epoch, key).run()
 
 
 def reading_uri(path: Path) -> str:
@@ -99,11 +108,13 @@ class _Check:
         self.faults: list[str] = []
         self.leaves: list[bytes] = []
         self.sealed: dict[int, tuple[int, bytes]] = {}
+        self.after = 0
         self.first = 1
         self.day: list[Entry] = []
         self.elements: set[Row] = set()
         self.voids: set[Row] = set()
         self.given = Given()
+        self.heard: set[Row] = set()
 
     def run(self) -> Checked:
         (integrity,) = self.db.execute("PRAGMA integrity_check(1)").fetchone()
@@ -119,7 +130,8 @@ class _Check:
         self._projections()
         self._acknowledgements()
         head = self.leaves[-1].hex() if self.leaves else ""
-        return Checked(len(self.leaves), head, tuple(self.faults[:FAULTS_MAX]))
+        newest = self.after + len(self.leaves)
+        return Checked(newest, head, tuple(self.faults[:FAULTS_MAX]))
 
     def _identity(self) -> PublicKey | None:
         """Whose journal it says it is."""
@@ -135,11 +147,15 @@ class _Check:
         return self.key or key
 
     def _chain(self, key: PublicKey) -> None:
-        """The journal's own entries."""
+        """The journal's own entries, from the one after what was pruned."""
+        pruned = self.db.execute("SELECT seq, leaf FROM pruned").fetchone()
+        begins = (0, genesis(*self.me, key)) if pruned is None else tuple(pruned)
+        self.after, self.first = begins[0], begins[0] + 1
+        self.given = Given(after=self.after)
         rows = self.db.execute(
             "SELECT seq, kind, early, body, leaf, signature FROM entry ORDER BY seq"
         )
-        for entry, named in self._linked(rows, self.me[1], key):
+        for entry, named in self._linked(rows, self.me[1], key, begins):
             if named != (entry.body.kind, entry.body.moment.early):
                 self.faults.append(f"entry {entry.body.seq}: it names another place in the journal")
                 return
@@ -147,7 +163,9 @@ class _Check:
 
     def _former(self) -> None:
         """The chains of earlier epochs that were brought back: all they gave is counted."""
-        for epoch, spki in self.db.execute("SELECT epoch, spki FROM former_epoch ORDER BY epoch"):
+        for epoch, spki, *after in self.db.execute(
+            "SELECT epoch, spki, after, leaf FROM former_epoch ORDER BY epoch"
+        ):
             rows = self.db.execute(
                 "SELECT seq, NULL, NULL, body, leaf, signature FROM former WHERE epoch = ?"
                 " ORDER BY seq",
@@ -158,18 +176,22 @@ class _Check:
             except CardCodecError:
                 self.faults.append(f"epoch {epoch} was brought back without its key")
                 continue
-            for entry, _ in self._linked(rows, epoch, key):
+            begins = tuple(after) if after[0] else (0, genesis(self.me[0], epoch, key))
+            for entry, _ in self._linked(rows, epoch, key, begins):
                 self.sealed[epoch] = (entry.body.seq, entry.leaf)
                 self._count(entry)
                 if isinstance(entry.content, Void):
                     self.voids.add((self.me[0], epoch, entry.content.seq))
 
     def _linked(
-        self, rows: Iterable[Row], epoch: int, key: PublicKey
+        self, rows: Iterable[Row], epoch: int, key: PublicKey, begins: Row
     ) -> Iterator[tuple[Entry, Row]]:
-        """Entries of a chain, each of which follows the one before, names itself, and is signed."""
-        prev, signed = genesis(self.me[0], epoch, key), True
-        for expected, (seq, kind, early, data, leaf, signature) in enumerate(rows, 1):
+        """Entries of a chain, each of which follows the one before, names itself, and is signed.
+
+        ``begins`` is the number and the leaf that the first one follows.
+        """
+        (after, prev), signed = begins, True
+        for expected, (seq, kind, early, data, leaf, signature) in enumerate(rows, after + 1):
             if seq != expected:
                 self.faults.append(f"entry {expected} is missing; the next one is {seq}")
                 return
@@ -233,12 +255,15 @@ class _Check:
                 continue
             if (file.kecamatan, file.number) != (kecamatan, number):
                 self.faults.append(f"usage {number} of {kecamatan} names another segment")
+            said = (said_void(void) for void in file.voids)
+            self.heard.update((id.terminal, id.epoch, id.seq) for id in said if id)
             for element in elements:
                 row = _row(element, basis=0)
                 if row[:-1] in mine:
                     continue
                 self.elements.add(row)
-                if (element.id.terminal, element.id.epoch) == self.me:
+                own = (element.id.terminal, element.id.epoch) == self.me
+                if own and element.id.seq > self.after:
                     self.faults.append(
                         f"the province knows redemption {element.id.number()}, which this journal"
                         " does not hold: it was rolled back, or usage was forged"
@@ -256,13 +281,18 @@ class _Check:
             self.faults.append(f"redemption {_number(row)} is not counted")
         for row in sorted(held - self.elements, key=repr):
             self.faults.append(f"redemption {_number(row)} is counted, and nothing says so")
-        if set(self.db.execute("SELECT terminal, epoch, seq FROM voided")) != self.voids:
+        voided = set(self.db.execute("SELECT terminal, epoch, seq FROM voided"))
+        # Of those heard from elsewhere, only the signed ones count: by a roll that is not here.
+        if not self.voids <= voided <= self.voids | self.heard:
             self.faults.append("the voids kept here do not match the entries")
         self.faults += self.given.compare(self.db)
 
     def _acknowledgements(self) -> None:
+        pruned = dict(self.db.execute("SELECT seq, leaf FROM pruned"))
         for seq, head in self.db.execute("SELECT seq, head FROM acknowledgement"):
-            if not 1 <= seq <= len(self.leaves) or self.leaves[seq - 1] != head:
+            place = seq - self.after - 1
+            leaf = self.leaves[place] if 0 <= place < len(self.leaves) else pruned.get(seq)
+            if leaf != head:
                 self.faults.append(
                     f"the province acknowledged entry {seq}, which is not in this journal"
                 )

@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuf.api.exceptions import DownloadError, RepositoryError
@@ -32,6 +32,7 @@ from ledger.brought import Brought
 from ledger.brought_kecamatan import Standing, kecamatan_rights, new_usage
 from ledger.clock import Floor, Moment, Reading, judge_time
 from ledger.errors import FolderError, NotSavedError, RecordError, RightsError
+from ledger.floors import begin_floor, raise_floor
 from ledger.folder import TerminalFolder, write_whole
 from ledger.in_box import list_brought, read_brought
 from ledger.journal import Journal
@@ -68,7 +69,12 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """Everything read and verified, before anything is changed here; and what stands here now."""
+    """Everything read and verified, before anything is changed here; and what stands here now.
+
+    Attributes:
+        old: what the next ledger must not take back.
+        stolen: a root new here says that the online key before it was a thief's.
+    """
 
     versions: Versions
     policy: Policy
@@ -78,6 +84,7 @@ class _Read:
     segments: list[bytes]
     people: dict[str, bytes]
     old: Standing
+    stolen: bool
 
 
 def take_in_box(folder: TerminalFolder, journal: Journal, reading: Reading) -> Installed:
@@ -182,6 +189,9 @@ def _verify(folder: TerminalFolder, journal: Journal, reading: Reading) -> _Read
         if me is None:
             raise RightsError("the roll of terminals does not list this terminal; ask the office")
         old = _standing(folder)
+        stolen = brought.online_stolen_since(old.versions.root)
+        if stolen:
+            old = replace(old, blocked=frozenset())
         bases = [kecamatan_rights(brought, kec, policy, old) for kec in me.holds]
         segments = [s for kec in me.holds for s in new_usage(brought, kec, journal.known())]
         people = brought_people(brought, folder, policy, me.ordinal)
@@ -189,7 +199,7 @@ def _verify(folder: TerminalFolder, journal: Journal, reading: Reading) -> _Read
         versions = brought.versions(office_time)
     except (RepositoryError, DownloadError, DeserializationError, OSError) as error:
         raise RightsError(f"what was brought is not accepted: {_plain(error)}") from error
-    read = _Read(versions, policy, roll, trust, bases, segments, people, old)
+    read = _Read(versions, policy, roll, trust, bases, segments, people, old, stolen)
     _check_not_older(read)
     return read
 
@@ -210,13 +220,19 @@ def _check_not_older(read: _Read) -> None:
             f"what was brought is not accepted: ledger {versions.ledger} is older than"
             f" {old.versions.ledger}, which is installed"
         )
+    if same_keys and versions.decree < old.versions.decree:
+        raise RightsError(
+            f"what was brought is not accepted: decree {versions.decree} is older than"
+            f" {old.versions.decree}, which is installed"
+        )
     if read.policy.number < old.policy:
         raise RightsError(
             f"policy {read.policy.number} is older than {old.policy}, which is installed"
         )
-    for base in (to_install.base for to_install in read.bases):
+    for base, by in ((b.base, b.changes_by) for b in read.bases):
         installed = old.changes.get(base.kecamatan, 0)
-        if same_keys and base.changes < installed:
+        # New keys of a kecamatan begin its numbers anew: those of a thief may be the highest.
+        if same_keys and by == old.changes_by.get(base.kecamatan) and base.changes < installed:
             raise RightsError(
                 f"the changes of {base.kecamatan} ({base.changes}) are older than {installed},"
                 " which are installed"
@@ -227,7 +243,7 @@ def _install(folder: TerminalFolder, journal: Journal, read: _Read, reading: Rea
     new = 0
     with journal.act() as act:
         for segment in read.segments:
-            new += act.known.take_segment(segment)
+            new += act.known.take_segment(segment, read.roll)
         _keep_times(act, read, reading)
     build_rights(
         folder.rights,
@@ -242,17 +258,20 @@ def _install(folder: TerminalFolder, journal: Journal, read: _Read, reading: Rea
 
 
 def _keep_times(act: Act, read: _Read, reading: Reading) -> None:
-    """The signed times become floors; a new root that names new keys for the time ends the old one.
+    """The signed times become floors.
 
-    A thief of the online key may have signed a time far ahead: no window would be open any more.
+    A thief of the online key may have signed a time far ahead, and no window would be open any
+    more: a root that says so begins the online floor anew.
     """
-    versions, old = read.versions, read.old.versions
+    versions = read.versions
     online = Floor(versions.timestamp_time, reading.boottime, reading.boot_id)
-    act.raise_floor("office", Floor(versions.office_time, reading.boottime, reading.boot_id))
-    if versions.root > old.root > 0 and versions.online != old.online:
-        act.begin_floor("online", online)
+    raise_floor(
+        act.connection, "office", Floor(versions.office_time, reading.boottime, reading.boot_id)
+    )
+    if read.stolen:
+        begin_floor(act.connection, "online", online)
     else:
-        act.raise_floor("online", online)
+        raise_floor(act.connection, "online", online)
 
 
 def _standing(folder: TerminalFolder) -> Standing:
@@ -267,6 +286,7 @@ def _standing(folder: TerminalFolder) -> Standing:
             rights.blocked_cards(),
             rights.cleared(),
             rights.changes(),
+            rights.changes_by(),
         )
     finally:
         rights.close()

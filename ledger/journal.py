@@ -22,7 +22,7 @@ from ledger import database
 from ledger.acknowledgement import Acknowledgement
 from ledger.act import Act, Head, Identity
 from ledger.card_memory import CardMemory
-from ledger.clock import Floor, Floors
+from ledger.clock import Floors
 from ledger.damage import damaged, translated
 from ledger.element import RedemptionId
 from ledger.entry import (
@@ -33,8 +33,10 @@ from ledger.entry import (
     read_entry,
 )
 from ledger.errors import JournalDamagedError, JournalError, RecordError
+from ledger.floors import floors_of
 from ledger.union import Known
 
+VOID = int(Kind.VOID)
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -43,6 +45,14 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
 )
+
+
+_LAST = """
+SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e LEFT JOIN committed c ON c.seq = e.seq
+WHERE (e.kind = ?1 OR (e.kind = ?2 AND c.by IS NOT NULL))
+AND NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)
+ORDER BY at DESC LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,34 +110,57 @@ class Journal:
         with self._lock:
             return self._read_head()
 
-    def signed_run(self, start: int, limit: int = 500) -> tuple[list[Entry], bytes]:
+    def signed_run(
+        self, start: int, limit: int = 500, *, through_void: bool = False
+    ) -> tuple[list[Entry], bytes]:
         """Entries from ``start`` on, up to a signed head, and its signature; none when all is read.
 
         One signature covers an act, so a run ends where an act ended.
+
+        Args:
+            start: number of the first entry.
+            limit: most entries.
+            through_void: end with the first void too, so that its own signature comes along: other
+                terminals believe it by that alone.
         """
-        rows = self._rows(
-            "SELECT body, signature FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?", start, limit
+        rows = self.rows(
+            "SELECT body, signature, kind FROM entry WHERE seq >= ? ORDER BY seq LIMIT ?",
+            start,
+            limit,
         )
+        voids = (at for at, (_, signed, kind) in enumerate(rows, 1) if kind == VOID and signed)
+        rows = rows[: next(voids, None)] if through_void else rows
         while rows and rows[-1][1] is None:
             rows.pop()
-        return [_kept(body) for body, _ in rows], rows[-1][1] if rows else b""
+        return [_kept(body) for body, *_ in rows], rows[-1][1] if rows else b""
 
     def floors(self) -> Floors:
         """The newest signed times, offline and online."""
-        rows = self._rows("SELECT name, time, boottime, boot_id FROM floor")
-        known = {name: Floor(*row) for name, *row in rows}
-        return Floors(known.get("office", Floor()), known.get("online", Floor()))
+        with self._lock:
+            try:
+                return floors_of(self._db)
+            except sqlite3.Error as error:
+                raise translated(error) from error
 
     def leaf(self, seq: int) -> bytes | None:
         """Leaf hash of an entry, of 0 what the first one follows; None beyond the head."""
         if seq == 0:
             return genesis(self.identity.terminal, self.identity.epoch, self.identity.key)
-        rows = self._rows("SELECT leaf FROM entry WHERE seq = ?", seq)
+        rows = self.rows(
+            "SELECT leaf FROM entry WHERE seq = ? UNION ALL SELECT leaf FROM pruned WHERE seq = ?",
+            seq,
+            seq,
+        )
         return bytes(rows[0][0]) if rows else None
+
+    def pruned(self) -> int:
+        """Number of the newest entry that was pruned; 0 when all are here."""
+        rows = self.rows("SELECT seq FROM pruned")
+        return int(rows[0][0]) if rows else 0
 
     def acknowledged(self) -> Acknowledgement | None:
         """The province's newest acknowledgement, or None."""
-        rows = self._rows("SELECT seq, head, at FROM acknowledgement ORDER BY seq DESC LIMIT 1")
+        rows = self.rows("SELECT seq, head, at FROM acknowledgement ORDER BY seq DESC LIMIT 1")
         if not rows:
             return None
         seq, head, at = rows[0]
@@ -137,45 +170,25 @@ class Journal:
     def acknowledgements(self) -> list[Acknowledgement]:
         """Every acknowledgement that was kept, the oldest first."""
         me = self.identity
-        rows = self._rows("SELECT seq, head, at FROM acknowledgement ORDER BY seq")
+        rows = self.rows("SELECT seq, head, at FROM acknowledgement ORDER BY seq")
         return [Acknowledgement("khb-ack-1", me.terminal, me.epoch, *row) for row in rows]
 
     def tail(self, count: int) -> list[tuple[Entry, bytes | None]]:
         """The newest entries, the oldest of them first, each with its head signature if any."""
-        rows = self._rows("SELECT body, signature FROM entry ORDER BY seq DESC LIMIT ?", count)
+        rows = self.rows("SELECT body, signature FROM entry ORDER BY seq DESC LIMIT ?", count)
         return [(_kept(body), signature) for body, signature in reversed(rows)]
-
-    def shorten_wal(self, most: int) -> None:
-        """Bring a long WAL into the file; a reader that holds it is waited for another time."""
-        wal = Path(f"{self.path}-wal")
-        with suppress(OSError, sqlite3.Error):
-            if wal.stat().st_size > most:
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def last_redemption(self) -> Last | None:
         """The newest redemption that stands, and whether its goods were handed over."""
-        rows = self._rows(
-            "SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e"
-            " LEFT JOIN committed c ON c.seq = e.seq WHERE (e.kind = ?1 OR (e.kind = ?2 AND"
-            " c.by IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM voided v"
-            " WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)"
-            " ORDER BY at DESC LIMIT 1",
-            int(Kind.REDEMPTION),
-            int(Kind.PENDING),
-            self.identity.terminal,
-            self.identity.epoch,
-        )
+        me, kinds = self.identity, (int(Kind.REDEMPTION), int(Kind.PENDING))
+        rows = self.rows(_LAST, *kinds, me.terminal, me.epoch)
         if not rows:
             return None
         entry, at = _kept(rows[0][0]), int(rows[0][1])
-        given = self._rows(
+        given = self.rows(
             "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1", at, int(Kind.HANDOVER)
         )
         return Last(entry, at, bool(given))
-
-    def id(self, seq: int) -> RedemptionId:
-        """The id of an entry of this chain."""
-        return RedemptionId(self.identity.terminal, self.identity.epoch, seq)
 
     def cards(self) -> CardMemory:
         """What is known of chips, as committed."""
@@ -183,17 +196,17 @@ class Journal:
 
     def signature(self, seq: int) -> bytes:
         """The head signature of an entry; empty where another of its act carries it."""
-        rows = self._rows("SELECT signature FROM entry WHERE seq = ?", seq)
+        rows = self.rows("SELECT signature FROM entry WHERE seq = ?", seq)
         return bytes(rows[0][0]) if rows and rows[0][0] is not None else b""
 
     def kinds(self, after: int) -> list[tuple[int, Kind, int]]:
         """(seq, kind, early) of every entry after a seq, for counting."""
-        rows = self._rows("SELECT seq, kind, early FROM entry WHERE seq > ? ORDER BY seq", after)
+        rows = self.rows("SELECT seq, kind, early FROM entry WHERE seq > ? ORDER BY seq", after)
         return [(seq, Kind(kind), early) for seq, kind, early in rows]
 
     def entry(self, seq: int) -> Entry | None:
         """The entry of that seq, or None."""
-        rows = self._rows("SELECT body FROM entry WHERE seq = ?", seq)
+        rows = self.rows("SELECT body FROM entry WHERE seq = ?", seq)
         return _kept(rows[0][0]) if rows else None
 
     def check_head(self) -> None:
@@ -204,31 +217,19 @@ class Journal:
         """
         # One look: between two, another process may have committed the next entry.
         sql = "SELECT seq, leaf, body, signature FROM entry ORDER BY seq DESC LIMIT 1"
-        for seq, leaf, body, signature in self._rows(sql):
+        for seq, leaf, body, signature in self.rows(sql):
             self._named(_kept(body), seq, leaf)
             try:
                 check_head(leaf, signature or b"", self.identity.key)
             except CardCodecError as error:
                 raise damaged("the newest head signature does not hold") from error
 
-    def check_pages(self) -> None:
-        """Let SQLite look through the whole file, as before a day of service.
-
-        Raises:
-            JournalDamagedError: the file does not hold together.
-        """
-        page_size = self._rows("PRAGMA page_size")[0][0]
-        if self.path.stat().st_size % page_size:  # SQLite fills a page that is cut with zeros
-            raise damaged("the file ends within a page")
-        found = self._rows("PRAGMA quick_check(1)")[0][0]
-        if found != "ok":
-            raise damaged(str(found).splitlines()[-1])
-
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    def _rows(self, sql: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+    def rows(self, sql: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+        """What a query of this room finds; a JournalError when the database does not answer."""
         with self._lock:
             try:
                 return self._db.execute(sql, values).fetchall()
@@ -237,13 +238,14 @@ class Journal:
 
     def _read_head(self) -> Head:
         me = self.identity
-        rows = self._rows("SELECT seq, leaf, body FROM entry ORDER BY seq DESC LIMIT 1")
+        rows = self.rows("SELECT seq, leaf, body FROM entry ORDER BY seq DESC LIMIT 1")
         if not rows:
-            return Head(0, genesis(me.terminal, me.epoch, me.key), None)
+            return Head(0, genesis(me.terminal, me.epoch, me.key))
         seq, leaf, body = rows[0]
         if self._head is not None and self._head.leaf == leaf:
             return self._head
-        return Head(seq, leaf, self._named(_kept(body), seq, leaf).body.moment)
+        entry = self._named(_kept(body), seq, leaf)
+        return Head(seq, leaf, entry.body.moment, entry.kind)
 
     def _named(self, entry: Entry, seq: int, leaf: bytes) -> Entry:
         """The entry, if it has the name it goes by."""

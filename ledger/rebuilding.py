@@ -6,8 +6,10 @@ many entries share is checked and encoded once.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from itertools import repeat
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -24,6 +26,8 @@ _ARRAY_OF_10 = b"\x8a"
 _ARRAY_OF_7 = b"\x87"
 _BYTES_OF_32 = b"\x58\x20"
 _NO_MOMENT = Moment(0, 0, 0, 0, 0, 0, bytes(8))
+_BYTE = [bytes([n]) if n < 24 else bytes([0x18, n]) for n in range(256)]
+_FIVE_TIMES = struct.Struct(">B" + "BI" * 5)
 _SHORT = [bytes([0x40 + length]) for length in range(24)]
 
 
@@ -58,9 +62,9 @@ class Rebuilder:
         except (msgspec.ValidationError, CardCodecError) as error:
             raise RecordError(f"not a journal entry: {error}") from error
         self._moment, self._ledger, self._officer = frame.moment, ledger, officer
-        *times, boot_id = moment
-        parts = [_ARRAY_OF_7, *map(_unsigned, times), _SHORT[8], boot_id, _unsigned(ledger)]
-        self._frame_data = b"".join(parts) + self._officers[officer]
+        self._frame_data = b"".join(
+            (_times(moment[:-1]), _SHORT[8], moment[-1], _unsigned(ledger), self._officers[officer])
+        )
 
     def entry(self, seq: int, prev: bytes, form: Form, content: Said) -> Entry:
         """The entry of this number that follows ``prev``.
@@ -70,27 +74,27 @@ class Rebuilder:
         """
         if seq > SEQ_MAX:
             raise RecordError("not a journal entry: its number is too high")
+        items, written = content
         try:
-            said: Content = msgspec.convert(content.items, form.content)
+            said: Content = msgspec.convert(items, form.content)
         except msgspec.ValidationError as error:
             raise RecordError(f"not a journal entry: {error}") from error
-        form.check(said, content.items)
-        head = (self._head, _unsigned(seq), _BYTES_OF_32, prev, form.data, self._frame_data)
-        data = b"".join(head) + content.data
+        if not form.is_checked:
+            form.check(said, items)
+        data = b"".join(
+            (self._head, _unsigned(seq), _BYTES_OF_32, prev, form.data, self._frame_data, written)
+        )
         if len(data) > ENTRY_SIZE_MAX:
             raise RecordError("not a journal entry: it is too long")
         body = Body(
             1, self._terminal, self._epoch, seq, prev, form.kind,
-            self._moment, self._ledger, self._officer, content.items,
+            self._moment, self._ledger, self._officer, items,
         )  # fmt: skip
         return Entry(body, said, data, leaf_hash(data))
 
 
-class Said(NamedTuple):
-    """The items of one entry's content, and their canonical bytes as an array."""
-
-    items: tuple[Any, ...]
-    data: bytes
+Said: TypeAlias = tuple[tuple[Any, ...], bytes]
+"""The items of one entry's content, and their canonical bytes as an array."""
 
 
 def contents(columns: Sequence[Sequence[Any]], count: int) -> list[Said]:
@@ -101,25 +105,19 @@ def contents(columns: Sequence[Sequence[Any]], count: int) -> list[Said]:
     """
     head = canonical.encode([0] * len(columns))[: -len(columns) or None]
     if not columns:
-        return [Said((), head)] * count
+        return [((), head)] * count
     try:
         written = [_encoded(column) for column in columns]
     except CardCodecError as error:
         raise RecordError(f"not a journal entry: {error}") from error
-    rows = zip(zip(*columns, strict=True), zip(*written, strict=True), strict=True)
-    return [Said(items, head + b"".join(data)) for items, data in rows]
+    joined = map(b"".join, zip(repeat(head), *written, strict=False))
+    return list(zip(zip(*columns, strict=True), joined, strict=True))
 
 
 def _encoded(values: Sequence[Any]) -> list[bytes]:
     """Each value of a column, which are of one type: equal ones are encoded once."""
-    known: dict[Any, bytes] = {}
-    found = []
-    for value in values:
-        data = known.get(value)
-        if data is None:
-            data = known[value] = _one(value)
-        found.append(data)
-    return found
+    known = {value: _one(value) for value in set(values)}
+    return list(map(known.__getitem__, values))
 
 
 def _one(value: Any) -> bytes:
@@ -145,27 +143,36 @@ class Form:
             raise RecordError(f"not a journal entry: {error}") from error
         self.kind = kind
         self.data = canonical.encode(kind)
-        self._checked = False
+        self.is_checked = False
 
     def check(self, content: Content, items: tuple[Any, ...]) -> None:
-        """That the items are plain; once, as a second form is one of type and so of all.
+        """That the items are plain; needed once: a second form is one of type and so of all.
 
         Raises:
             RecordError: msgspec also takes bytes written as base64 text.
         """
-        if self._checked:
-            return
         if tuple(msgspec.to_builtins(content, builtin_types=(bytes,))) != items:
             raise RecordError("not a journal entry: its content has a second form")
-        self._checked = True
+        self.is_checked = True
+
+
+def _times(times: Sequence[int]) -> bytes:
+    """The head of an array of seven and six of its items: five times, and since when it runs.
+
+    A time takes four bytes until 2106; the sixth is short.
+    """
+    a, b, c, d, e, boottime = times
+    if min(a, b, c, d, e) > 0xFFFF and max(a, b, c, d, e) <= SEQ_MAX:
+        return _FIVE_TIMES.pack(0x87, 0x1A, a, 0x1A, b, 0x1A, c, 0x1A, d, 0x1A, e) + _unsigned(
+            boottime
+        )
+    return _ARRAY_OF_7 + b"".join(map(_unsigned, times))
 
 
 def _unsigned(value: int) -> bytes:
     """Canonical CBOR of a number from 0 to 64 bits."""
-    if value < 24:
-        return value.to_bytes(1, "big")
     if value <= 0xFF:
-        return b"\x18" + value.to_bytes(1, "big")
+        return _BYTE[value]
     if value <= 0xFFFF:
         return b"\x19" + value.to_bytes(2, "big")
     if value <= SEQ_MAX:

@@ -11,8 +11,10 @@ The folder holds ``metadata/`` (``N.role.json``, ``timestamp.json``) and ``targe
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -41,6 +43,8 @@ from ledger.record import TIME_MAX
 
 METADATA_NAME = re.compile(r"([1-9][0-9]{0,8})\.([a-z0-9-]+)\.json")
 TIME_FIELD = "x-khb-time"
+STOLEN_FIELD = "x-khb-online-stolen"
+"""In a root: what the online key of the root before blocked and dated counts no more."""
 EXPIRES_DAYS = {"root": 730, "snapshot": 60, "timestamp": 60}
 """Freshness is judged by the policy's ladder; expiry only bounds a freeze."""
 TARGETS_EXPIRES_DAYS = 400
@@ -82,9 +86,10 @@ class Repository:
 
     def _named(self) -> Iterator[tuple[int, str]]:
         """Version and role of every metadata file; other files are passed over."""
-        for file in self.metadata.glob("*.*.json"):
-            if match := METADATA_NAME.fullmatch(file.name):
-                yield int(match[1]), match[2]
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self.metadata):
+                if match := METADATA_NAME.fullmatch(name):
+                    yield int(match[1]), match[2]
 
     def load(self, role: str, kind: type[Role]) -> Role:
         """The newest content of a role.
@@ -184,6 +189,11 @@ class Repository:
         return self.load("timestamp", Timestamp).version
 
 
+def online_role(kecamatan: str) -> str:
+    """The role by which the key on the network speaks of one kecamatan: usage, blocked cards."""
+    return f"online-{kecamatan}"
+
+
 def name_target(targets: Targets, path: str, data: bytes) -> None:
     """Name a file in a role, by its length and hash."""
     targets.targets[path] = TargetFile.from_data(path, data, ["sha256"])
@@ -207,6 +217,11 @@ def read_role(path: Path, kind: type[Role]) -> Role:
     if not isinstance(signed, kind):
         raise RightsError(f"{path} is a {signed.type}, not a {kind.__name__}")
     return signed
+
+
+def says_stolen(root: Root) -> bool:
+    """Whether a root says that the online key before it was stolen."""
+    return root.unrecognized_fields.get(STOLEN_FIELD) is True
 
 
 def signed_time(signed: Root | Snapshot | Targets | Timestamp) -> int:

@@ -23,8 +23,8 @@ from ledger.folder import TerminalConfig, TerminalFolder, write_whole
 from ledger.fsck import check_journal
 from ledger.journal import create_journal, open_journal
 
-Chain = tuple[int, bytes, list[tuple[Entry, bytes | None]]]
-"""An epoch, its public key, and its entries with their signatures."""
+Chain = tuple[int, bytes, list[tuple[Entry, bytes | None]], tuple[int, bytes | None]]
+"""An epoch, its public key, its entries with their signatures, and after which they begin."""
 
 
 def bring_back(folder: TerminalFolder, source: Path, *, signer: Signer, now: Reading) -> Manifest:
@@ -47,7 +47,7 @@ def bring_back(folder: TerminalFolder, source: Path, *, signer: Signer, now: Rea
     _remove(building)
     try:
         _build(building, folder.config, chains, signer=signer, now=now)
-        _lay_former(folder, source / NAME, manifest.epoch)
+        lay_former(folder, source / NAME, manifest.epoch)
         os.link(building, folder.journal)
         _sync(folder.root)
     except OSError as error:
@@ -81,11 +81,11 @@ def _build(
     create_journal(path, Identity(config.ordinal, config.epoch, signer.public)).close()
     journal = open_journal(path)
     try:
-        _, _, newest = chains[-1]
+        newest = chains[-1][2]
         last = newest[-1][0]
         with journal.act() as act:
-            for epoch, spki, signed in chains:
-                act.bring_back(epoch, spki, signed)
+            for epoch, spki, signed, after in chains:
+                act.bring_back(epoch, spki, signed, after=after)
             act.append(
                 Sealed("restored", last.body.epoch, last.body.seq, last.leaf),
                 moment=judge_time(now, journal.floors(), last.body.moment),
@@ -106,19 +106,23 @@ def _chains(copy: Path, manifest: Manifest) -> list[Chain]:
     """The copy's own chain, after those that it had been given itself."""
     with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)) as db:
         found = []
-        for epoch, spki in db.execute("SELECT epoch, spki FROM former_epoch ORDER BY epoch"):
+        for epoch, spki, *after in db.execute(
+            "SELECT epoch, spki, after, leaf FROM former_epoch ORDER BY epoch"
+        ):
             rows = db.execute(
                 "SELECT body, signature FROM former WHERE epoch = ? ORDER BY seq", (epoch,)
             )
-            found.append((epoch, bytes(spki), [(read_entry(b), s) for b, s in rows]))
+            signed = [(read_entry(body), signature) for body, signature in rows]
+            found.append((epoch, bytes(spki), signed, (after[0], after[1])))
         rows = db.execute("SELECT body, signature FROM entry ORDER BY seq")
         own = [(read_entry(body), signature) for body, signature in rows]
+        pruned = db.execute("SELECT seq, leaf FROM pruned").fetchone() or (0, None)
     key = PublicKey.from_spki(bytes.fromhex(manifest.spki))
-    return [*found, (manifest.epoch, key.spki, own)]
+    return [*found, (manifest.epoch, key.spki, own, (pruned[0], pruned[1]))]
 
 
-def _lay_former(folder: TerminalFolder, copy: Path, epoch: int) -> None:
-    """The old chain as a folder of its own, which the agent can hand in by stick."""
+def lay_former(folder: TerminalFolder, copy: Path, epoch: int) -> None:
+    """A chain that was copied as a folder of its own, which the agent can hand in by stick."""
     config, root = folder.config, folder.root / "former" / str(epoch)
     write_whole(root / NAME, copy.read_bytes(), mode=0o600)
     with closing(sqlite3.connect(root / NAME)) as db:

@@ -73,6 +73,7 @@ class Rights:
             raise RightsError("no ledger is installed yet; sync once or bring a USB stick")
         self.inode = os.stat(path).st_ino  # before it is opened: a newer one is then noticed
         self._bases: dict[int, _Base] = {}
+        self._last: tuple[bytes, Household | None] | None = None
         # Never changed in place, only replaced whole: SQLite need not lock it at every look-up.
         self._db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None,
@@ -106,6 +107,11 @@ class Rights:
 
     def household(self, id: bytes) -> Household | None:
         """Find a household by its 8-byte id; None when it has no row here."""
+        if self._last is None or self._last[0] != id:  # a redemption mostly follows its look
+            self._last = (id, self._find(id))
+        return self._last[1]
+
+    def _find(self, id: bytes) -> Household | None:
         rows = self._rows("SELECT packed FROM household WHERE id = ?", id)
         if not rows:
             return None
@@ -216,6 +222,10 @@ class Rights:
     def changes(self) -> dict[str, int]:
         """Number of the newest changes of each kecamatan installed here."""
         return dict(self._rows("SELECT kecamatan, changes FROM base"))
+
+    def changes_by(self) -> dict[str, str]:
+        """Which keys might sign the changes of each kecamatan when they were installed."""
+        return dict(self._rows("SELECT kecamatan, changes_by FROM base"))
 
     def close(self) -> None:
         """Close the file."""

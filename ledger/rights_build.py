@@ -6,7 +6,6 @@ in by rising id over all bases at once, so that pages are full and written one a
 
 from __future__ import annotations
 
-import heapq
 import os
 import sqlite3
 import struct
@@ -30,7 +29,7 @@ CREATE TABLE part (name TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT RO
 CREATE TABLE base (
     number INTEGER PRIMARY KEY, kecamatan TEXT UNIQUE NOT NULL, root BLOB NOT NULL,
     count INTEGER NOT NULL, office_time INTEGER NOT NULL, desa TEXT NOT NULL, status BLOB NOT NULL,
-    changes INTEGER NOT NULL
+    changes INTEGER NOT NULL, changes_by TEXT NOT NULL
 ) STRICT;
 CREATE TABLE cleared (
     household BLOB NOT NULL, issue INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -45,17 +44,13 @@ CACHE_KIB = 16 * 1024
 
 
 class Versions(msgspec.Struct, frozen=True):
-    """Which ledger is installed under which root, and how new its signed times are (Unix s).
-
-    Attributes:
-        online: names the keys that may sign the time, so that new ones are noticed.
-    """
+    """Which ledger is installed, under which root and decree, and how new it is (Unix s)."""
 
     ledger: int
     timestamp_time: int
     office_time: int
     root: int = 0
-    online: str = ""
+    decree: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +62,14 @@ class BaseToInstall:
         status: over the same ordinals.
         office_time: newest offline signature over them.
         cleared: every block the kecamatan has taken off.
+        changes_by: names the keys that the decree lets sign its changes.
     """
 
     base: RightsBase
     status: StatusList
     office_time: int
     cleared: frozenset[Clearing] = frozenset()
+    changes_by: str = ""
 
 
 def build_rights(
@@ -107,11 +104,10 @@ def build_rights(
                 "trust": encode_trust_list(trust),
             }
             db.executemany("INSERT INTO part VALUES (?, ?)", parts.items())
-            db.executemany("INSERT INTO base VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _bases(bases))
+            db.executemany("INSERT INTO base VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _bases(bases))
             cleared = {(c.household, c.issue, c.number) for b in bases for c in b.cleared}
             db.executemany("INSERT INTO cleared VALUES (?, ?, ?)", cleared)
-            rows = heapq.merge(*(_rows(n, b.base) for n, b in enumerate(bases)))
-            db.executemany("INSERT INTO household VALUES (?, ?)", rows)
+            db.executemany("INSERT INTO household VALUES (?, ?)", _by_id(bases))
             db.execute("COMMIT")
         _switch(building, path)
     except (sqlite3.Error, OSError) as error:
@@ -148,7 +144,23 @@ def _bases(bases: list[BaseToInstall]) -> Iterator[tuple[object, ...]]:
     for number, one in enumerate(bases):
         base, desa = one.base, " ".join(one.base.desa_codes)
         yield (number, base.kecamatan, state_root(base), base.count, one.office_time, desa,
-               one.status.encode(), base.changes)  # fmt: skip
+               one.status.encode(), base.changes, one.changes_by)  # fmt: skip
+
+
+def _by_id(bases: list[BaseToInstall]) -> Iterator[tuple[bytes, bytes]]:
+    """The rows of all bases by rising id: those of one first byte at a time, so that few wait."""
+    streams = [_rows(number, one.base) for number, one in enumerate(bases)]
+    waiting = [next(stream, None) for stream in streams]
+    for first in range(256):
+        some = []
+        for at, stream in enumerate(streams):
+            row = waiting[at]
+            while row is not None and row[0][0] == first:
+                some.append(row)
+                row = next(stream, None)
+            waiting[at] = row
+        some.sort()
+        yield from some
 
 
 def _rows(number: int, base: RightsBase) -> Iterator[tuple[bytes, bytes]]:

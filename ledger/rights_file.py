@@ -15,10 +15,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from card_codec.status import BITS_MAX
 from ledger.errors import RecordError
 from ledger.record import U32, Desa, Kecamatan, Record, ShortText, compress, inflate, pack, unpack
+from ledger.varint import Varints, write_varints
 
 BASE_SIZE_MAX = 32 * 1024 * 1024
+MORE_SIZE_MAX = 4200
 FLAG_CHIP = 1
 """The household holds a chip card: its QR and look-up answer ``use_chip``."""
 FLAG_MOVED = 2
@@ -184,6 +187,27 @@ class StatusFile(Record, frozen=True):
     bits: bytes  # card_codec.status encoding
 
 
+class MoreBlocked(Record, frozen=True):
+    """Cards blocked since the status file beside it was made: what most days need of it.
+
+    Attributes:
+        gaps: indices in rising order, each less the one before it and less one, as varints.
+    """
+
+    form: Literal["khb-more-1"]
+    gaps: Annotated[bytes, msgspec.Meta(min_length=1, max_length=4096)]
+
+
+def status_path(kecamatan: str) -> str:
+    """The path of a kecamatan's blocked cards in the ledger."""
+    return f"status/{kecamatan}/list.cbor"
+
+
+def more_path(kecamatan: str) -> str:
+    """The path of those blocked since."""
+    return f"status/{kecamatan}/more.cbor"
+
+
 def status_index(ordinal: int, *, issue: int, count: int) -> int:
     """Where a card's bit stands in the status list of a base of ``count`` households."""
     return (issue - 1) * count + ordinal
@@ -201,3 +225,28 @@ def read_status(data: bytes) -> StatusFile:
         RecordError: not a status file.
     """
     return unpack(data, StatusFile, size_max=BASE_SIZE_MAX)
+
+
+def write_more(indices: Iterable[int]) -> bytes:
+    """Further blocked cards as the online key signs them: some 2 bytes each."""
+    rising = sorted(set(indices))
+    gaps = (index - before - 1 for before, index in pairwise([-1, *rising]))
+    return pack(MoreBlocked("khb-more-1", write_varints(gaps)))
+
+
+def read_more(data: bytes) -> frozenset[int]:
+    """Read further blocked cards strictly.
+
+    Raises:
+        RecordError: not such a file.
+    """
+    gaps = unpack(data, MoreBlocked, size_max=MORE_SIZE_MAX).gaps
+    numbers, found, index = Varints(gaps), set(), -1
+    while not numbers.is_done():
+        index += numbers.take(1)[0] + 1
+        if index >= BITS_MAX:
+            raise RecordError("a file of further blocked cards names one past the longest list")
+        found.add(index)
+    if write_more(found) != data:
+        raise RecordError("a file of further blocked cards has a second form")
+    return frozenset(found)

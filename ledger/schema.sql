@@ -99,11 +99,22 @@ CREATE TABLE acknowledgement (
     data BLOB    NOT NULL
 ) STRICT;
 
+-- Up to which entry the journal was pruned: acknowledged, archived and settled. The next one follows
+-- its leaf.
+CREATE TABLE pruned (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    seq     INTEGER NOT NULL,
+    leaf    BLOB    NOT NULL CHECK (length(leaf) = 32),
+    archive BLOB    NOT NULL CHECK (length(archive) = 32)  -- SHA-256 of the copy that was proven
+) STRICT;
+
 -- Entries of earlier epochs of this terminal, as a copy that was brought back held them: they count
--- as taken, and are never gone on with.
+-- as taken, and are never gone on with. They begin after the entry up to which that copy was pruned.
 CREATE TABLE former_epoch (
     epoch INTEGER PRIMARY KEY,
-    spki  BLOB    NOT NULL
+    spki  BLOB    NOT NULL,
+    after INTEGER NOT NULL,
+    leaf  BLOB    CHECK (length(leaf) = 32)
 ) STRICT;
 
 CREATE TABLE former (

@@ -1,4 +1,7 @@
-"""Sealing bytes to terminals with age (X25519), so that only those it is meant for can read them.
+"""Sealing bytes with age, so that only those they are meant for can read them.
+
+To terminals by a key of their own (X25519); to the province by its log key, which the trust list
+names, in the form that age knows from SSH (Ed25519).
 
 An age file does not say who made it: whose word it is, is told by the signature over its hash in
 the rights ledger. Every file of age is different, even of the same content.
@@ -10,7 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyrage  # type: ignore[import-untyped]
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_private_key,
+)
 
+from card_codec.keys import Algorithm, PrivateKey, PublicKey
+from card_codec.trust import KeyUse, TrustList
 from ledger.errors import RecordError
 
 SEALED_SIZE_MAX = 8 * 1024 * 1024
@@ -90,5 +104,43 @@ def unseal(sealed: bytes, key: SealingKey) -> bytes:
         data = pyrage.decrypt(sealed, [pyrage.x25519.Identity.from_str(key.identity)])
     except pyrage.DecryptError as error:
         raise RecordError("a sealed file is damaged, or sealed to another terminal") from error
+    assert isinstance(data, bytes)  # pyrage is untyped
+    return data
+
+
+def province_key(trust: TrustList) -> PublicKey | None:
+    """The newest log key that can be sealed to; None where there is none.
+
+    A log key of P-256 signs acknowledgements, but age cannot seal to it.
+    """
+    keys = [k for k in trust.keys if k.use is KeyUse.LOG and k.revoked_at is None]
+    fit = [k for k in keys if k.key.algorithm is Algorithm.EDDSA]
+    return max(fit, key=lambda k: (k.valid_from, k.key.kid)).key if fit else None
+
+
+def seal_to_province(data: bytes, key: PublicKey) -> bytes:
+    """Seal to whoever holds a log key (Ed25519)."""
+    loaded = load_der_public_key(key.spki)
+    assert isinstance(loaded, Ed25519PublicKey), "province_key gives no other"
+    line = loaded.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
+    sealed = pyrage.encrypt(data, [pyrage.ssh.Recipient.from_str(line)])
+    assert isinstance(sealed, bytes)  # pyrage is untyped
+    return sealed
+
+
+def unseal_at_province(sealed: bytes, key: PrivateKey, *, size_max: int) -> bytes:
+    """Open what was sealed to this log key.
+
+    Raises:
+        RecordError: sealed to another, damaged, cut short, or larger than ``size_max`` bytes.
+    """
+    if len(sealed) > size_max or key.public.algorithm is not Algorithm.EDDSA:
+        raise RecordError("a sealed file is too large, or this log key opens none")
+    secret = load_pem_private_key(key.to_pem(), None)
+    held = secret.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    try:
+        data = pyrage.decrypt(sealed, [pyrage.ssh.Identity.from_buffer(held)])
+    except pyrage.DecryptError as error:
+        raise RecordError("a sealed file is damaged, or sealed to another province") from error
     assert isinstance(data, bytes)  # pyrage is untyped
     return data

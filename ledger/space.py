@@ -39,7 +39,7 @@ class Reserve:
     def lay(self) -> bool:
         """Write it where it is missing or short; False when there is no room for it."""
         try:
-            if self.path.exists() and self.path.stat().st_size >= RESERVE_BYTES:
+            if self._is_laid():
                 return True
             # Written, not cut to length: a file of holes takes up no room.
             handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -54,6 +54,12 @@ class Reserve:
             self.give_back()
             return False
         return True
+
+    def _is_laid(self) -> bool:
+        try:
+            return os.stat(self.path).st_size >= RESERVE_BYTES
+        except FileNotFoundError:
+            return False
 
     def give_back(self) -> None:
         """Let go of the room."""

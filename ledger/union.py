@@ -7,8 +7,11 @@ import sqlite3
 from dataclasses import dataclass
 
 from ledger.damage import translated
-from ledger.element import Element, RedemptionId, Right, read_usage
+from ledger.element import Element, RedemptionId, Right
 from ledger.entry import CARD_LEAF
+from ledger.heard_void import believed_void
+from ledger.roll import Roll
+from ledger.usage_file import read_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,20 @@ class Known:
         elements = self.elements(right)
         latest = max(elements, key=lambda e: (e.minute, e.id), default=None)
         return Taken(sum(e.quantity for e in elements), latest)
+
+    def totals(self) -> dict[Right, int]:
+        """What is taken of every right of which anything was, voids taken out."""
+        rows = self._rows(
+            "SELECT household, member, programme, window, sum(quantity) FROM element e"
+            " WHERE NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = e.terminal"
+            " AND v.epoch = e.epoch AND v.seq = e.seq)"
+            " AND NOT (e.leaf = zeroblob(8) AND EXISTS (SELECT 1 FROM element w"
+            " WHERE w.household = e.household AND w.programme = e.programme"
+            " AND w.window = e.window AND w.member = e.member AND w.terminal = e.terminal"
+            " AND w.epoch = e.epoch AND w.seq = e.seq AND w.leaf <> e.leaf))"
+            " GROUP BY household, programme, window, member"
+        )
+        return {Right(*right): total for *right, total in rows}
 
     def elements(self, right: Right) -> list[Element]:
         """Every element of that right that stands."""
@@ -93,8 +110,11 @@ class Known:
             "INSERT OR IGNORE INTO voided VALUES (?, ?, ?)", (id.terminal, id.epoch, id.seq)
         )
 
-    def take_segment(self, data: bytes) -> int:
+    def take_segment(self, data: bytes, roll: Roll | None = None) -> int:
         """Join a usage segment and keep its bytes; returns how many elements were new.
+
+        A void in it counts if the terminal and epoch that made the redemption have signed it, by
+        the roll; any other is passed over, which only makes a counter more careful.
 
         Raises:
             RecordError: not a usage segment.
@@ -104,6 +124,10 @@ class Known:
             "INSERT OR IGNORE INTO segment VALUES (?, ?, ?, ?)",
             (file.kecamatan, file.number, hashlib.sha256(data).digest(), data),
         )
+        for void in file.voids:
+            taken_back = believed_void(void, roll) if roll else None
+            if taken_back is not None:
+                self.void(taken_back)
         return sum(self.add(element) for element in elements)
 
     def segments(self, kecamatan: str) -> set[str]:
@@ -111,12 +135,9 @@ class Known:
         rows = self._rows("SELECT digest FROM segment WHERE kecamatan = ?", kecamatan)
         return {bytes(digest).hex() for (digest,) in rows}
 
-    def next_segment(self, kecamatan: str) -> int:
-        """The number after the highest of the usage segments taken in."""
-        rows = self._rows(
-            "SELECT coalesce(max(number), 0) + 1 FROM segment WHERE kecamatan = ?", kecamatan
-        )
-        return int(rows[0][0])
+    def all_segments(self) -> frozenset[str]:
+        """SHA-256, in hex, of every usage segment that was taken in."""
+        return frozenset(bytes(d).hex() for (d,) in self._rows("SELECT digest FROM segment"))
 
     def _rows(self, sql: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
         try:

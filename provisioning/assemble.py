@@ -20,6 +20,7 @@ from provisioning.authority import check_signatures, check_thresholds
 from provisioning.bundle_check import Checked, check_content
 from provisioning.changes import mark_published, mark_taken_up
 from provisioning.errors import ProvisioningError
+from provisioning.keys import ROOT
 from provisioning.office import Office
 from provisioning.roles import last_changes
 from provisioning.signing_bundle import Content
@@ -53,6 +54,8 @@ def assemble(office: Office, contents: Iterable[tuple[str, Content]]) -> Assembl
     with office.roster.db.atomic():
         _mark(office, repository, joined, checked)
         _lay(office, repository, joined)
+    if "root" in joined.roles:
+        office.keys.forget_retired(ROOT)
     return Assembled(
         joined, {role: metadata.signed.version for role, metadata in joined.roles.items()}
     )

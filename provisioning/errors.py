@@ -14,8 +14,6 @@ class ProvisioningError(Exception):
         detail: one English sentence: what is wrong and what to do.
     """
 
-    exit_code = 1
-
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -23,5 +21,3 @@ class ProvisioningError(Exception):
 
 class WrongUseError(ProvisioningError):
     """A file or value given to a command is missing or is not what it should be."""
-
-    exit_code = 2

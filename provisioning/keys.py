@@ -2,7 +2,9 @@
 
 One private key per holder lies at ``keys/ROLE/HOLDER.pem`` (PKCS#8, mode 0600), its public half
 beside it as ``HOLDER.pub``. A holder may take the private file away on a stick of their own: the
-role still signs while enough others are here. Roles and thresholds: docs/spec/rights-ledger.md.
+role still signs while enough others are here. A key that was replaced lies in ``retired/``: its
+public half for ever, its private half only while the next root needs its signature. Roles and
+thresholds: docs/spec/rights-ledger.md.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PEM_BYTES_MAX, PrivateKey, PublicKey
 from ledger.folder import write_whole
 from provisioning.errors import ProvisioningError
+
+RETIRED = "retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,47 @@ class KeyRing:
             write_whole(directory / f"{holder}.pem", key.to_pem(), mode=0o600)
             write_whole(directory / f"{holder}.pub", key.public.to_pem().encode())
 
+    def replace(self, role: OfficeRole, holder: str, new: PrivateKey | PublicKey) -> PublicKey:
+        """Put a new key in the place of a holder's; the public half of the old one.
+
+        Args:
+            role: of the office.
+            holder: one of the role's.
+            new: the holder's new key; its public half alone where the private one stays away.
+
+        Raises:
+            ProvisioningError: the old public key cannot be read.
+        """
+        directory = self.folder / role.folder
+        old = self._public(role, holder)
+        name = f"{holder}.{old.kid.hex()}"
+        retired = directory / RETIRED
+        write_whole(retired / f"{name}.pub", old.to_pem().encode())
+        private = directory / f"{holder}.pem"
+        if private.is_file() and role == ROOT:
+            # The next root must bear a threshold of those that counted until now.
+            private.replace(retired / f"{name}.pem")
+        private.unlink(missing_ok=True)
+        if isinstance(new, PrivateKey):
+            write_whole(private, new.to_pem(), mode=0o600)
+        public = new.public if isinstance(new, PrivateKey) else new
+        write_whole(directory / f"{holder}.pub", public.to_pem().encode())
+        return old
+
+    def retired(self, role: OfficeRole) -> list[PrivateKey]:
+        """Private keys of a role that were replaced and are still here.
+
+        Raises:
+            ProvisioningError: one is damaged.
+        """
+        paths = sorted((self.folder / role.folder / RETIRED).glob("*.pem"))
+        return [_read_private(path) for path in paths]
+
+    def forget_retired(self, role: OfficeRole) -> None:
+        """Take the replaced private keys away: what they were kept for is signed."""
+        for path in (self.folder / role.folder / RETIRED).glob("*.pem"):
+            path.unlink()
+
     def is_here(self, role: OfficeRole, holder: str) -> bool:
         """Whether that holder's private key lies in the office now."""
         return (self.folder / role.folder / f"{holder}.pem").is_file()
@@ -95,7 +140,7 @@ class KeyRing:
                 f"the role {role.name} needs {role.threshold} of its {len(role.holders)} keys and "
                 f"{len(here)} lie in {self.folder / role.folder}; bring another holder's key"
             )
-        return [self._private(role, holder) for holder in here[: role.threshold]]
+        return [self.private(role, holder) for holder in here[: role.threshold]]
 
     def _public(self, role: OfficeRole, holder: str) -> PublicKey:
         path = self.folder / role.folder / f"{holder}.pub"
@@ -108,18 +153,27 @@ class KeyRing:
         except CardCodecError as error:
             raise ProvisioningError(f"{path}: {error.detail}; restore it from a copy") from error
 
-    def _private(self, role: OfficeRole, holder: str) -> PrivateKey:
+    def private(self, role: OfficeRole, holder: str) -> PrivateKey:
+        """A holder's private key.
+
+        Raises:
+            ProvisioningError: it is not here, damaged, or does not fit its public half.
+        """
         path = self.folder / role.folder / f"{holder}.pem"
-        try:
-            key = PrivateKey.from_pem(path.read_bytes()[: PEM_BYTES_MAX + 1])
-        except OSError as error:
-            raise ProvisioningError(
-                f"the key {path} cannot be read: {error.strerror}; ask its holder for it"
-            ) from error
-        except CardCodecError as error:
-            raise ProvisioningError(f"{path}: {error.detail}; ask its holder for it") from error
+        key = _read_private(path)
         if key.public != self._public(role, holder):
             raise ProvisioningError(
                 f"{path} is not the key that {holder}.pub names; ask its holder for the right one"
             )
         return key
+
+
+def _read_private(path: Path) -> PrivateKey:
+    try:
+        return PrivateKey.from_pem(path.read_bytes()[: PEM_BYTES_MAX + 1])
+    except OSError as error:
+        raise ProvisioningError(
+            f"the key {path} cannot be read: {error.strerror}; ask its holder for it"
+        ) from error
+    except CardCodecError as error:
+        raise ProvisioningError(f"{path}: {error.detail}; ask its holder for it") from error

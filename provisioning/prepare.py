@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -33,6 +32,8 @@ from provisioning.errors import ProvisioningError
 from provisioning.keys import DECREE, ROOT, OfficeRole, kecamatan_role
 from provisioning.office import Office
 from provisioning.province_keys import (
+    NO_CHANGE,
+    ProvinceChange,
     list_log_key,
     read_province_keys,
     write_province_keys,
@@ -46,8 +47,7 @@ def prepare_decree(
     office: Office,
     *,
     now: int,
-    province: Path | None = None,
-    rotate_province: bool = False,
+    province: ProvinceChange = NO_CHANGE,
     renew: bool = False,
 ) -> SigningBundle:
     """Gather what a new decree needs signed.
@@ -55,8 +55,7 @@ def prepare_decree(
     Args:
         office: the open office.
         now: Unix seconds.
-        province: the province's ``public.json``; needed the first time.
-        rotate_province: whether its keys are other ones on purpose.
+        province: what is told of its keys; needed the first time.
         renew: ask every kecamatan for new signatures, not only those that must.
 
     Raises:
@@ -65,7 +64,7 @@ def prepare_decree(
     """
     repository, roster = Repository(office.release), office.roster
     check_clock(repository, now)
-    keys = read_province_keys(office, province, rotate=rotate_province)
+    keys = read_province_keys(office, province)
     folded = {code: last_changes(repository, code) for code in roster.kecamatan()}
     with roster.db.atomic():
         list_log_key(roster, keys.log, now)
@@ -73,7 +72,7 @@ def prepare_decree(
         mark = newest_entry(roster)
     changes = [kecamatan_role(code) for code in folded]
     targets = decree_role(decree.files, office.keys, changes, keys.online)
-    root = root_role(office.keys, keys.online)
+    root = root_role(office.keys, keys.online, stolen=province.stolen)
     contents: dict[str, Root | Targets] = {}
     if root_is_due(repository, root, now):
         contents["root"] = root

@@ -37,26 +37,46 @@ class ProvinceKeys:
     log: PublicKey
 
 
-def read_province_keys(office: Office, given: Path | None, *, rotate: bool) -> ProvinceKeys:
-    """The keys given, or those given before.
+@dataclass(frozen=True, slots=True)
+class ProvinceChange:
+    """What the office is told of the province's keys.
 
-    Args:
-        office: the open office.
+    Attributes:
         given: ``public.json`` of the province; needed the first time.
         rotate: whether other keys than before are meant.
+        stolen: whether the online key of before is a thief's: what it blocked and dated counts no
+            more.
+    """
+
+    given: Path | None = None
+    rotate: bool = False
+    stolen: bool = False
+
+
+NO_CHANGE = ProvinceChange()
+
+
+def read_province_keys(office: Office, change: ProvinceChange) -> ProvinceKeys:
+    """The keys given, or those given before.
 
     Raises:
         WrongUseError: no file, or not a file of the province.
-        ProvisioningError: the keys are other ones, and no rotation was asked for.
+        ProvisioningError: the keys are other ones, and no rotation was asked for; or the online
+            key is said to be stolen and is the same.
     """
-    kept = office.province_keys
+    kept, given = office.province_keys, change.given
     if given is None and not kept.is_file():
         raise WrongUseError(
             "this office does not know the province's keys yet; give its public.json with "
             "--province"
         )
     keys = _read(kept if given is None else given)
-    if kept.is_file() and _read(kept) != keys and not rotate:
+    if change.stolen and kept.is_file() and _read(kept).online == keys.online:
+        raise ProvisioningError(
+            "the province's online key is still the stolen one; make a new one with"
+            " `betang-sync province rotate` and give its public.json with --province"
+        )
+    if kept.is_file() and _read(kept) != keys and not (change.rotate or change.stolen):
         raise ProvisioningError(
             f"{given} holds other keys than the province had so far; if they were changed on "
             "purpose, repeat with --rotate-province"

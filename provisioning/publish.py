@@ -13,16 +13,20 @@ from pathlib import Path
 
 from tuf.api.metadata import Targets
 
+from card_codec.keys import PrivateKey
 from ledger.install import POLICY_PATH, ROLL_PATH
 from ledger.policy import read_policy
 from ledger.repository import Repository
 from ledger.roll import read_roll
 from provisioning.assemble import assemble
+from provisioning.authority import authorities
 from provisioning.changes import Change, enter_changes
+from provisioning.errors import ProvisioningError
 from provisioning.keys import DECREE, ROOT, KeyRing, OfficeRole, kecamatan_role
 from provisioning.office import Office
 from provisioning.prepare import prepare_changes, prepare_decree
-from provisioning.roles import last_changes
+from provisioning.province_keys import ProvinceChange
+from provisioning.roles import last_changes, tuf_public
 from provisioning.sign import add_signatures
 from provisioning.signing_bundle import Content, SigningBundle, open_bundle
 
@@ -65,7 +69,12 @@ class PublishedChanges:
 
 
 def publish(
-    office: Office, *, now: int, province: Path | None = None, rotate_province: bool = False
+    office: Office,
+    *,
+    now: int,
+    province: Path | None = None,
+    rotate_province: bool = False,
+    online_stolen: bool = False,
 ) -> Published:
     """Sign everything anew, with a fresh time, and lay it in ``release/``.
 
@@ -74,15 +83,15 @@ def publish(
         now: Unix seconds.
         province: the province's ``public.json``; needed the first time.
         rotate_province: whether other keys than the last time are meant.
+        online_stolen: whether what the last online key blocked and dated counts no more.
 
     Raises:
         WrongUseError: the province's file or the policy table is missing or wrong.
         ProvisioningError: the roster cannot be published, or too few keys are here.
     """
     kecamatan = list(office.roster.kecamatan())
-    bundle = prepare_decree(
-        office, now=now, province=province, rotate_province=rotate_province, renew=True
-    )
+    change = ProvinceChange(province, rotate=rotate_province, stolen=online_stolen)
+    bundle = prepare_decree(office, now=now, province=change, renew=True)
     changes = [kecamatan_role(code) for code in kecamatan]
     assemble(office, [(HERE, _signed(office.keys, bundle, [ROOT, DECREE, *changes]))])
     repository = Repository(office.release)
@@ -122,9 +131,27 @@ def _signed(keys: KeyRing, bundle: SigningBundle, roles: Sequence[OfficeRole]) -
     content = open_bundle(bundle, HERE)
     awaited = [role for role in roles if role.tuf_name in content.roles]
     # Every signer first: a key that is missing must not leave half a publication.
-    for signer in [signer for role in awaited for signer in keys.signers(role)]:
+    signers = [signer for role in awaited for signer in keys.signers(role)]
+    if ROOT in awaited:
+        signers += _signers_of_before(keys, content)
+    for signer in signers:
         add_signatures(content, signer)
     return content
+
+
+def _signers_of_before(keys: KeyRing, content: Content) -> list[PrivateKey]:
+    """A new root needs a threshold of the root keys that counted until now."""
+    before = next((a for a in authorities(content) if a.before), None)
+    if before is None:
+        return []
+    here = [keys.private(ROOT, h) for h in ROOT.holders if keys.is_here(ROOT, h)]
+    old = [k for k in (*here, *keys.retired(ROOT)) if tuf_public(k.public).keyid in before.keys]
+    if len(old) < before.threshold:
+        raise ProvisioningError(
+            f"the new root needs {before.threshold} of the root keys that counted until now and"
+            f" {len(old)} lie here; bring another, or let their holders sign a prepared bundle"
+        )
+    return old[: before.threshold]
 
 
 def _file(repository: Repository, path: str) -> bytes:

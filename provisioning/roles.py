@@ -13,17 +13,21 @@ from tuf.api.metadata import DelegatedRole, Delegations, Root, Targets
 
 from card_codec.keys import PublicKey
 from ledger.changes_file import changes_path
-from ledger.repository import Repository, name_target
+from ledger.repository import STOLEN_FIELD, Repository, name_target, online_role
 from provisioning.keys import DECREE, ROOT, KeyRing, OfficeRole, kecamatan_role
 
 ROOT_RENEW = timedelta(days=180)
 """A root is signed anew when its keys change or it has less than this left."""
-ONLINE_ROLES = (("status", "status/*"), ("usage", "usage/*/*"))
-"""Roles the province's online key signs, and the paths they may speak of."""
 
 
-def root_role(keys: KeyRing, online: PublicKey) -> Root:
-    """The root of trust: who signs for whom."""
+def root_role(keys: KeyRing, online: PublicKey, *, stolen: bool = False) -> Root:
+    """The root of trust: who signs for whom.
+
+    Args:
+        keys: the office's.
+        online: the province's.
+        stolen: whether the online key of the root before is a thief's.
+    """
     root = Root(consistent_snapshot=True)
     for role, name in ((ROOT, "root"), (DECREE, "targets")):
         root.roles[name].threshold = role.threshold
@@ -31,6 +35,8 @@ def root_role(keys: KeyRing, online: PublicKey) -> Root:
             root.add_key(tuf_public(key), name)
     for name in ("snapshot", "timestamp"):
         root.add_key(tuf_public(online), name)
+    if stolen:
+        root.unrecognized_fields[STOLEN_FIELD] = True
     return root
 
 
@@ -53,17 +59,18 @@ def decree_role(
     holders: dict[str, SSlibKey] = {}
     roles: dict[str, DelegatedRole] = {}
 
-    def delegate(name: str, paths: str, public: Iterable[PublicKey], threshold: int) -> None:
+    def delegate(name: str, paths: list[str], public: Iterable[PublicKey], threshold: int) -> None:
         tuf_keys = [tuf_public(key) for key in public]
         holders.update({key.keyid: key for key in tuf_keys})
         key_ids = [key.keyid for key in tuf_keys]
-        roles[name] = DelegatedRole(name, key_ids, threshold, terminating=False, paths=[paths])
+        roles[name] = DelegatedRole(name, key_ids, threshold, terminating=False, paths=paths)
 
-    for name, paths in ONLINE_ROLES:
-        delegate(name, paths, [online], 1)
     for role in changes:
         kecamatan = role.name.removeprefix("changes-")
-        delegate(role.name, f"changes/{kecamatan}/*", keys.public(role).values(), role.threshold)
+        holders_of = keys.public(role).values()
+        delegate(role.name, [f"changes/{kecamatan}/*"], holders_of, role.threshold)
+        said_online = [f"usage/{kecamatan}/*", f"status/{kecamatan}/*"]
+        delegate(online_role(kecamatan), said_online, [online], 1)
     targets.delegations = Delegations(dict(holders), roles)
     return targets
 

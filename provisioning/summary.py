@@ -13,6 +13,7 @@ from card_codec.trust import TrustedKey, TrustList
 from ledger.changes_file import ChangesFile
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import Policy, Programme
+from ledger.repository import says_stolen
 from ledger.rights_file import HouseholdRow, RightsBase
 from ledger.roll import Roll, Terminal, terminal_name
 from provisioning.bundle_check import CHANGES_ROLE, Checked
@@ -71,6 +72,8 @@ def _root_lines(content: Content) -> Iterator[str]:
     standing = content.standing.get("root")
     old: Root | None = standing.signed if standing else None
     yield f"root of trust {new.version}" + (f" (was {old.version})" if old else ": the first")
+    if says_stolen(new):
+        yield "  the online key of before was stolen: what it blocked and dated counts no more"
     for role in ("root", "targets", "timestamp", "snapshot"):
         before = set(old.roles[role].keyids) if old else set()
         words = _keys(content, before, set(new.roles[role].keyids))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from ledger.element import read_usage
 from ledger.errors import RecordError
 from ledger.folder import write_whole
 from ledger.in_box import read_brought
+from ledger.usage_file import USAGE_SIZE_MAX, read_usage
 from sync_agent.errors import NotOursError
 from sync_agent.messages import ACKNOWLEDGEMENT_PATH, TIMESTAMP_PATH, OfferItem, is_in_box_path
 from sync_agent.roads import Road
@@ -28,9 +28,10 @@ SUPERSEDED_SECONDS = 7 * 86_400
 _PEOPLE = "targets/people/"
 """People of a period that is over, or of a desa no longer served, go at once."""
 _USAGE = re.compile(r"targets/usage/[0-9]{6}/")
+_SEGMENT = re.compile(r"targets/usage/([0-9]{6})/[0-9a-f]{64}\.([1-9][0-9]{0,8})\.cbor\Z")
 
 
-def bring(in_box: Path, road: Road, *, trusted: Path, now: int) -> int:
+def bring(in_box: Path, road: Road, *, trusted: Path, now: int, taken: Container[str] = ()) -> int:
     """Lay every offered file into the in-box that does not lie there; returns new elements.
 
     Args:
@@ -38,6 +39,7 @@ def bring(in_box: Path, road: Road, *, trusted: Path, now: int) -> int:
         road: what offers them.
         trusted: where the terminal keeps what it has verified.
         now: Unix seconds, to tell what has long been superseded.
+        taken: SHA-256, in hex, of usage segments that the terminal has taken in.
 
     Raises:
         RoadError: the road failed; what had come through stays.
@@ -51,9 +53,14 @@ def bring(in_box: Path, road: Road, *, trusted: Path, now: int) -> int:
             offer = [item for item in offer if ACKNOWLEDGEMENT_PATH.match(item.path)]
             all(_bring_one(in_box, road, item, usage) for item in offer)
             return 0
-        if all(_bring_one(in_box, road, item, usage) for item in _ordered(offer)):
+        chained: list[OfferItem] = []
+        if all(
+            _bring_one(in_box, road, item, usage)
+            and _bring_before(in_box, road, item, usage, taken=taken, chained=chained)
+            for item in _ordered(offer)
+        ):
             if offer:
-                _sweep(in_box, {item.path for item in offer}, now=now)
+                _sweep(in_box, {item.path for item in (*offer, *chained)}, now=now)
             return sum(_count_elements(data) for data in usage)
     raise NotOursError(
         "what was fetched is never what was offered; the road damages files: try another"
@@ -72,6 +79,44 @@ def _bring_one(in_box: Path, road: Road, item: OfferItem, usage: list[bytes]) ->
     if _USAGE.match(item.path):
         usage.append(data)
     return True
+
+
+def _bring_before(
+    in_box: Path,
+    road: Road,
+    item: OfferItem,
+    usage: list[bytes],
+    *,
+    taken: Container[str],
+    chained: list[OfferItem],
+) -> bool:
+    """The segments that a usage segment follows, back to one that was taken in.
+
+    False when one is not what the next one names.
+    """
+    while item.sha256 not in taken and (before := _before(in_box, item)):
+        item = before
+        if item.sha256 in taken:
+            break
+        chained.append(item)
+        if not _bring_one(in_box, road, item, usage):
+            return False
+    return True
+
+
+def _before(in_box: Path, item: OfferItem) -> OfferItem | None:
+    """The segment before one that lies here; None where the chain begins, or at no segment."""
+    named = _SEGMENT.match(item.path)
+    data = read_brought(in_box, item.path, size_max=USAGE_SIZE_MAX) if named else None
+    if named is None or data is None:
+        return None
+    try:
+        prev = read_usage(data)[0].prev.hex()
+    except RecordError:
+        return None
+    number = int(named[2]) - 1
+    path = f"targets/usage/{named[1]}/{prev}.{number}.cbor"
+    return OfferItem(path, USAGE_SIZE_MAX, prev) if prev and number else None
 
 
 def _ordered(items: list[OfferItem]) -> list[OfferItem]:

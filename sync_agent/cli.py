@@ -11,11 +11,12 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from card_codec.errors import CardCodecError
+from card_codec.program import run
 from ledger.clock import SystemClock
 from ledger.errors import FolderError, LedgerError
 from ledger.folder import open_folder
@@ -26,7 +27,10 @@ from sync_agent.roads import open_road
 from sync_agent.watch import watch_until
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The road to the province, and the province's end of it.",
 )
 app.add_typer(province, name="province")
 
@@ -36,14 +40,12 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON line")]
 
 def main() -> None:
     """Run; every defect becomes one sentence."""
-    try:
-        app()
-    except FolderError as error:
-        _stop(error.detail, code=2)
-    except (SyncError, LedgerError, CardCodecError) as error:
-        _stop(error.detail, code=1)
-    except OSError as error:
-        _stop(f"{error.filename or 'this machine'}: {error.strerror}; nothing was sent", code=1)
+    run(
+        app,
+        wrong_use=(FolderError,),
+        refused=(SyncError, LedgerError, CardCodecError),
+        undone="nothing was sent",
+    )
 
 
 @app.command()
@@ -87,9 +89,6 @@ def _say(report: Report, as_json: bool) -> None:
         f" {report.acknowledgement or 'nothing yet'}; ledger {report.ledger_version},"
         f" {report.usage_new} new elements of usage"
     )
+    if report.code is not None:
+        words += f"\ncode of {report.handed_over}: {report.code}"
     typer.echo(json.dumps(asdict(report)) if as_json else words)
-
-
-def _stop(words: str, *, code: int) -> NoReturn:
-    typer.echo(words, err=True)
-    raise SystemExit(code)

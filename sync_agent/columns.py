@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from sync_agent.errors import MessageError
 
-NUMBER_BYTES_MAX = 10
-"""Seven bits a byte: enough for every number of 64 bits."""
+NUMBER_BITS_MAX = 70
+"""Seven bits a byte: ten bytes are enough for every number of 64 bits."""
+
+_SIGNED = [v >> 1 if not v & 1 else ~(v >> 1) for v in range(0x80)]
 
 
 class ColumnWriter:
@@ -105,49 +107,63 @@ class ColumnReader:
         if len(chunk) == count and chunk.isascii():  # every number is one byte: the usual case
             self._at = end
             return chunk
-        return [self._number() for _ in range(count)]
+        return self._longer(count)
 
     def signed(self, count: int) -> list[int]:
         """So many numbers of either sign."""
-        return [v >> 1 if not v & 1 else ~(v >> 1) for v in self.numbers(count)]
+        values = self.numbers(count)
+        if isinstance(values, bytes):
+            return list(map(_SIGNED.__getitem__, values))
+        return [v >> 1 if not v & 1 else ~(v >> 1) for v in values]
 
     def words(self, count: int) -> list[str]:
         """So many texts."""
-        found = []
-        for place in self.numbers(count):
+        places = self.numbers(count)
+        for place in dict.fromkeys(places):  # in the order of first use
             if place == self._texts_used:
                 self._texts_used += 1
             if place >= self._texts_used or place >= len(self._texts):
                 raise MessageError("this is not a batch: it names a text it does not carry")
-            found.append(self._texts[place])
-        return found
+        return list(map(self._texts.__getitem__, places))
 
     def strings(self, count: int) -> list[bytes]:
         """So many byte strings."""
-        found = []
-        for back in self.numbers(count):
-            if back == 0:
-                self._strings_used += 1
-            place = self._strings_used - (back or 1)
-            if not 0 <= place < len(self._strings):
-                raise MessageError("this is not a batch: it names bytes it does not carry")
-            found.append(self._strings[place])
+        known, used = self._strings, self._strings_used
+        places = self.numbers(count)
+        if not any(places):  # all are new: the usual case
+            self._strings_used += count
+            found = known[used : used + count]
+        else:
+            found = []
+            for back in places:
+                if back == 0:
+                    used += 1
+                place = used - (back or 1)
+                found += known[place : place + 1] if place >= 0 else ()
+            self._strings_used = used
+        if len(found) != count:
+            raise MessageError("this is not a batch: it names bytes it does not carry")
         return found
 
-    def _number(self) -> int:
-        value = shift = 0
-        for _ in range(NUMBER_BYTES_MAX):
-            if self._at >= len(self._data):
-                break
-            byte = self._data[self._at]
-            self._at += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if byte or not shift:
-                    return value
-                break
-            shift += 7
-        raise MessageError("this is not a batch: a number in it is cut off or too long")
+    def _longer(self, count: int) -> list[int]:
+        """Numbers of which some take more than one byte."""
+        found, data, at = [], self._data, self._at
+        try:
+            for _ in range(count):
+                value, shift, byte = 0, 0, data[at]
+                while byte > 0x7F:
+                    value |= (byte & 0x7F) << shift
+                    shift += 7
+                    at += 1
+                    byte = data[at] if shift < NUMBER_BITS_MAX else 0
+                at += 1
+                if shift and not byte:
+                    raise MessageError("this is not a batch: a number in it is too long")
+                found.append(value | byte << shift)
+        except IndexError as error:
+            raise MessageError("this is not a batch: a number in it is cut off") from error
+        self._at = at
+        return found
 
     def _cut(self, pool: bytes) -> list[bytes]:
         found, at = [], 0

@@ -7,6 +7,7 @@
         - ``RefusedThereError``   the province answered and said no
         - ``StickError``          a folder or stick cannot be used, or holds what may not be there
     - ``ForkError``             the province knows another history of this terminal
+    - ``PrunedError``           the province asks for entries that the archive alone holds
     - ``BusyError``             another run of the agent is under way
     - ``MessageError``          bytes that are not the message they claim to be
     - ``ProvinceError``         the province cannot do its work (store, release, keys)
@@ -58,6 +59,10 @@ class StickError(RoadError):
 
 class ForkError(SyncError):
     """The province holds another entry under a number this terminal has used."""
+
+
+class PrunedError(SyncError):
+    """The province asks for entries that this journal has let go of."""
 
 
 class BusyError(SyncError):

@@ -5,13 +5,19 @@ A road carries bytes both ways and believes nothing it carries.
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ledger.errors import FolderError
+import httpx
+
+from card_codec.keys import PublicKey
+from ledger.errors import FolderError, RightsError
 from ledger.folder import TerminalFolder
+from ledger.rights import Rights
+from ledger.sealing import province_key
 from sync_agent.batch import Batch
 from sync_agent.http_road import HttpRoad
 from sync_agent.messages import HeadAnswer, OfferItem, Taken
@@ -19,6 +25,7 @@ from sync_agent.stick import Stick
 from sync_agent.stick_road import StickRoad
 
 TOKEN_SIZE_MAX = 200
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -31,8 +38,13 @@ class Road(Protocol):
 
     is_live: bool
 
+    @property
+    def takes_entries(self) -> bool:
+        """Whether entries can go this way now."""
+        ...
+
     def head(self) -> HeadAnswer | None:
-        """How far the province holds this terminal's chain; None when this road cannot ask.
+        """How far the province holds this terminal's chain; None when this road does not say.
 
         Raises:
             RoadError: nothing came through.
@@ -73,11 +85,12 @@ def open_road(folder: TerminalFolder, where: str | None) -> Road:
     """The road to take: a folder or stick, a URL, or the province's own URL.
 
     Raises:
-        FolderError: no road token, an address that is not encrypted, or no such authority.
+        FolderError: no road leads there, no road token, an address that is not encrypted, or no
+            such authority.
         StickError: no such folder.
     """
     config = folder.config
-    url = where or config.province
+    url = config.province if where is None else where
     if url.startswith(("http://", "https://")):
         _check_way(url)
         return HttpRoad(
@@ -87,13 +100,55 @@ def open_road(folder: TerminalFolder, where: str | None) -> Road:
             epoch=config.epoch,
             trusting=_authority(folder),
         )
-    return StickRoad(Stick(Path(url)), terminal=config.ordinal, epoch=config.epoch)
+    return StickRoad(
+        open_stick(url), terminal=config.ordinal, epoch=config.epoch, seal_to=sealed_to(folder)
+    )
+
+
+def sealed_to(folder: TerminalFolder) -> PublicKey | None:
+    """The province's key by the ledger installed here; None before one is.
+
+    What lies below ``former`` has no ledger of its own: it is handed in by the terminal's.
+    """
+    root = folder.root
+    own = root.parent.parent / folder.rights.name if root.parent.name == "former" else folder.rights
+    try:
+        rights = Rights(own)
+    except RightsError:
+        return None
+    try:
+        return province_key(rights.trust)
+    finally:
+        rights.close()
+
+
+def open_stick(where: str) -> Stick:
+    """The stick or folder that somebody named.
+
+    Raises:
+        FolderError: it is no name of a folder.
+        StickError: no such folder.
+    """
+    if not where or _SCHEME.match(where):
+        raise FolderError(
+            f"no road leads to {where[:200]!r}; use a folder such as /media/usb, or https://…"
+        )
+    return Stick(Path(where))
 
 
 def _check_way(url: str) -> None:
     """The road token opens a door: it goes in the clear to this machine alone."""
-    where = urlsplit(url)
-    if where.scheme == "http" and where.hostname not in LOOPBACK:
+    try:
+        httpx.URL(url)
+        where = urlsplit(url)
+        named = where.hostname
+    except (httpx.InvalidURL, ValueError) as error:
+        raise FolderError(
+            f"{url[:200]!r} is no address; use https://NAME or https://NAME:PORT"
+        ) from error
+    if not named:
+        raise FolderError(f"{url[:200]!r} names no province; use https://NAME")
+    if where.scheme == "http" and named not in LOOPBACK:
         raise FolderError(f"{url} is not encrypted; name the province by https://")
 
 

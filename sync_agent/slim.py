@@ -113,7 +113,7 @@ def _chained(
     entries: list[Entry] = []
     prev, frame = place.prev, None
     making = Rebuilder(place.terminal, place.epoch)
-    forms = [Form(shape.kind) for shape in shapes]
+    make, forms = making.entry, [Form(shape.kind) for shape in shapes]
     for seq, number in enumerate(numbers, place.start):
         if number == 0:
             entry = read_entry(next(whole))
@@ -124,7 +124,7 @@ def _chained(
             if now != frame:
                 frame = now
                 making.set_frame(*frame)
-            entry = making.entry(seq, prev, forms[number - 1], next(items[number - 1]))
+            entry = make(seq, prev, forms[number - 1], next(items[number - 1]))
         entries.append(entry)
         prev = entry.leaf
     return entries

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from ledger.clock import Moment, day_begins, judge_time
-from ledger.entry import Closed, Content, Entry, Handover, Redemption, Void
+from ledger.clock import Moment, day_begins
+from ledger.entry import Closed, Content, Entry, Handover, Pending, Redemption, Void
 from ledger.journal import Act
 from ledger.totals import total_up
-from terminal.errors import WrongRequestError
+from terminal.errors import SecondPersonError, TooLateError, WrongRequestError
 from terminal.redeem import Desk, append
 
 INITIALS_MAX = 12
+_RECEIPT = re.compile(r"T([0-9]{3,5})(?:\.([0-9]{1,3}))?-([0-9]{4,10})\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,18 @@ class Voided:
     Attributes:
         number: receipt number of what was taken back.
         void: number of the entry that says so.
+        paid: rupiah the family had paid, and gets back.
+        redemption: number of the entry that was taken back, in its chain.
+        seq: number of the void's entry.
+        on_card: the chip that took it has written the void down, too.
     """
 
     number: str
     void: str
+    paid: int
+    redemption: int = 0
+    seq: int = 0
+    on_card: bool = False
 
 
 def void(desk: Desk, seq: int, *, reason: str, second: str) -> Voided:
@@ -42,12 +52,11 @@ def void(desk: Desk, seq: int, *, reason: str, second: str) -> Voided:
         JournalDamagedError: the journal is damaged; service stops.
     """
     content = Void(seq, _words(reason, 80, "say why"), second_person(desk, second))
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
-        redemption = _voidable(act, seq, moment)
+        moment = act.moment(desk.clock.read())
+        redemption, given = _voidable(act, seq, moment)
         entry, _ = append(desk, act, moment, content)
-    return Voided(redemption.id.number(), entry.id.number())
+    return Voided(redemption.id.number(), entry.id.number(), given.paid, seq, entry.body.seq)
 
 
 def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry:
@@ -60,7 +69,6 @@ def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry
         NotSavedError: the disk refused; the question stands.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
         seq = act.awaiting_handover(0)
         if seq is None or seq > desk.handover_since:
@@ -68,7 +76,7 @@ def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry
         content: Content = Handover(seq)
         if not handed_over:
             content = Void(seq, "not handed over before a restart", second_person(desk, second))
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
+        moment = act.moment(desk.clock.read())
         entry, _ = append(desk, act, moment, content)
     return entry
 
@@ -83,12 +91,11 @@ def close_day(desk: Desk) -> Closed | None:
         NotSavedError: the disk refused; the day is still open.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
         if act.is_closed() or act.head.seq == 0:
             return None
         closed = total_up(*act.day(), act.entry)
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
+        moment = act.moment(desk.clock.read())
         append(desk, act, moment, closed)
     return closed
 
@@ -97,27 +104,51 @@ def second_person(desk: Desk, initials: str) -> str:
     """Initials of somebody who is not the officer who serves.
 
     Raises:
-        WrongRequestError: none, too long, or the officer's own.
+        SecondPersonError: none, too long, or the officer's own.
     """
-    initials = _words(initials, INITIALS_MAX, "give the initials of a second person")
+    initials = " ".join(initials.split())
+    if not 0 < len(initials) <= INITIALS_MAX:
+        raise SecondPersonError(
+            f"give the initials of a second person, in 1 to {INITIALS_MAX} characters"
+        )
     if initials.casefold() == desk.officer.casefold():
-        raise WrongRequestError(f"{initials} serves here; a second person must agree")
+        raise SecondPersonError(f"{initials} serves here; a second person must agree")
     return initials
 
 
-def _voidable(act: Act, seq: int, moment: Moment) -> Entry:
+def receipt_seq(receipt: str, ordinal: int, epoch: int) -> int:
+    """The number of the entry that a receipt's number names, if it is of this terminal and epoch.
+
+    Raises:
+        WrongRequestError: it is not, or reads otherwise.
+    """
+    match = _RECEIPT.match(receipt.strip().upper())
+    if match is None:
+        raise WrongRequestError(f"{receipt!r} is no receipt's number; it reads like T001-0017")
+    terminal, of_epoch, seq = int(match[1]), int(match[2] or 1), int(match[3])
+    if (terminal, of_epoch) != (ordinal, epoch):
+        raise WrongRequestError(
+            f"{receipt} is of another terminal or epoch; take it back there, or ask the office"
+        )
+    return seq
+
+
+def _voidable(act: Act, seq: int, moment: Moment) -> tuple[Entry, Redemption | Pending]:
     """The redemption of that number, if it still may be taken back at the counter."""
     entry = act.entry(seq)
-    if entry is None or not isinstance(entry.content, Redemption):
+    given = entry.content if entry else None
+    if entry is None or not isinstance(given, Redemption | Pending):
         raise WrongRequestError(f"entry {seq} of this terminal is no redemption; check the slip")
     number = entry.id.number()
     if act.is_voided(seq):
         raise WrongRequestError(f"{number} was taken back already")
+    if isinstance(given, Pending) and not act.cards.is_committed(seq):
+        raise WrongRequestError(f"{number} is not finished; tap its card again first")
     if entry.body.moment.early < day_begins(moment.early) or act.closed_since(seq):
-        raise WrongRequestError(
+        raise TooLateError(
             f"{number} is of a day that is closed; ask the kecamatan office for a correction"
         )
-    return entry
+    return entry, given
 
 
 def _words(text: str, longest: int, told: str) -> str:

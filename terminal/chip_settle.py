@@ -23,7 +23,6 @@ from ledger.entry import (
     Pending,
     Void,
 )
-from ledger.receipt import write_receipt
 from terminal.chip_history import Fate, fate_of, find_void, numbers
 from terminal.chip_tap import Tap
 from terminal.decision import Approved
@@ -41,6 +40,8 @@ def settle(turn: Turn, tap: Tap) -> Redeemed | None:
     state, credential = tap.chip.state, tap.heard.credential
     due = None
     for waiting in turn.act.cards.open(tap.uid):
+        if waiting.seq > tap.as_of:
+            continue  # begun after the card was asked: by another counter of this terminal
         due = _settle_pending(turn, waiting, state) or due
     _settle_voids(turn, state)
     if _is_news(turn, credential, tap.uid, state):
@@ -100,8 +101,8 @@ def _due(turn: Turn, entry: Entry, pending: Pending) -> Redeemed | None:
         basis=pending.basis,
         member_name=names.get(pending.member) if pending.member else None,
     )
-    receipt = write_receipt(entry, turn.desk.journal.signature(entry.body.seq))
-    return Redeemed(approved, entry.id.number(), receipt, entry.body.moment.early, recovered=True)
+    evidence = (entry, turn.desk.journal.signature(entry.body.seq))
+    return Redeemed(approved, entry.id.number(), evidence, entry.body.moment.early, recovered=True)
 
 
 def _is_news(turn: Turn, credential: Credential, uid: bytes, state: ChipState) -> bool:

@@ -10,12 +10,13 @@ import secrets
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from card_codec.errors import CardCodecError
+from card_codec.program import run
 from card_codec.readers.scan import scan_picture
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
@@ -33,7 +34,10 @@ from terminal.opening import open_for_use, read_pin, read_typed
 from terminal.people_commands import add_people_commands
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The counter from the command line.",
 )
 
 add_people_commands(app)
@@ -47,14 +51,12 @@ PICTURE_SIZE_MAX = 20 * 1024 * 1024
 
 def main() -> None:
     """Run; every defect becomes one sentence."""
-    try:
-        app()
-    except (FolderError, WrongRequestError) as error:
-        _stop(str(error), code=2)
-    except (LedgerError, TerminalError) as error:
-        _stop(str(error), code=1)
-    except OSError as error:
-        _stop(f"{error.filename or 'this machine'}: {error.strerror}; nothing was given", code=1)
+    run(
+        app,
+        wrong_use=(FolderError, WrongRequestError),
+        refused=(LedgerError, TerminalError),
+        undone="nothing was given",
+    )
 
 
 @app.command()
@@ -154,9 +156,13 @@ def serve(
     embed: Annotated[
         str | None, typer.Option(help="the one origin that may frame the page")
     ] = None,
+    reader: Annotated[
+        str | None, typer.Option(help="card reader for chips; that of terminal.toml if not said")
+    ] = None,
 ) -> None:
     """Serve the counter's page on this machine until SIGTERM; prints one JSON line when ready."""
-    from terminal.web.serve import serve as serve_page  # a web server is not needed to redeem
+    from terminal.web.chips import ChipDesk  # a web server is not needed to redeem
+    from terminal.web.serve import serve as serve_page
 
     token = secrets.token_urlsafe(24)
 
@@ -168,7 +174,9 @@ def serve(
     counter = open_for_use(config, serving=True)
     try:
         counter.take_in_box()
-        serve_page(counter, port=port, token=token, ready=ready, embed=embed)
+        name = reader or counter.folder.config.reader
+        chips = ChipDesk(counter, name) if name else None
+        serve_page(counter, port=port, token=token, ready=ready, embed=embed, chips=chips)
     finally:
         counter.close()
 
@@ -291,11 +299,6 @@ def _line(report: dict[str, object]) -> str:
     if isinstance(receipt, dict):
         return f"approved: receipt {receipt['number']}, {report['left']} {report['unit']} left"
     return f"refused: {report['reason']} {report['detail'] or ''}".rstrip()
-
-
-def _stop(sentence: str, *, code: int) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise SystemExit(code)
 
 
 if __name__ == "__main__":

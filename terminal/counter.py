@@ -36,6 +36,8 @@ from terminal.counter_state import CounterState, state_of
 from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.disk_watch import DiskWatch
 from terminal.errors import WrongRequestError
+from terminal.exposure import Exposure
+from terminal.exposure_at import exposure_at
 from terminal.look_up import PeopleDrawer, look_up
 from terminal.redeem import (
     Desk,
@@ -47,6 +49,7 @@ from terminal.redeem import (
 )
 from terminal.redeem_chip import Begun, begin, commit_on_card, finish, look_at_chip
 from terminal.tally import Tally
+from terminal.void_chip import VoidOrder, void_with_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +140,10 @@ class Counter:
             rights = self._desk.rights
             if rights is None:
                 return Tap(b"", Refused(Reason.NO_LEDGER))
-            trust, keys = (
-                rights.trust,
-                self._card_keys.look(oldest_generations(rights.policy.chip_keys)),
-            )
-        return hear_chip(link, trust, keys, atr=atr, draw=draw)
+            keys = self._card_keys.look(oldest_generations(rights.policy.chip_keys))
+            as_of = self._desk.journal.head().seq
+        tap = hear_chip(link, rights.trust, keys, atr=atr, draw=draw)
+        return replace(tap, as_of=as_of)
 
     def look(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         """Judge without giving; a refusal is recorded.
@@ -192,8 +194,15 @@ class Counter:
         with self._lock:
             self._with_people()
 
-    def void(self, seq: int, *, reason: str, second: str) -> Voided:
-        """Take back a redemption of today, with a second person; durable when it returns."""
+    def void(self, seq: int, *, reason: str, second: str, tap: Tap | None = None) -> Voided:
+        """Take back a redemption of today, with a second person; durable when it returns.
+
+        Args:
+            tap: the chip that took it, if it is at hand: it writes the void down, too.
+        """
+        if tap is not None:
+            order = VoidOrder(seq, reason, second)
+            return void_with_card(self._desk, self._acting, tap, order)
         with self._acting():
             return void(self._desk, seq, reason=reason, second=second)
 
@@ -212,6 +221,11 @@ class Counter:
         with self._lock:
             problem = self._problem or next(iter(self._desk.people.problems), None)
             return state_of(self._desk, self._tally, problem)
+
+    def exposure(self, *, event: int | None = None) -> Exposure:
+        """What could be given twice and what a thief could give, here and at an event."""
+        with self._lock:
+            return exposure_at(self._desk, event=event)
 
     def close(self) -> None:
         """Close the files."""

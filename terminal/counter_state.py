@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.clock import day_begins
+from ledger.element import RedemptionId
 from ledger.entry import Kind
 from ledger.install import now_here
 from ledger.policy import DAY
+from terminal.exposure_at import given_unheard
 from terminal.redeem import Desk, away_served
 from terminal.tally import Tally
 
@@ -60,6 +62,7 @@ class CounterState:
 def state_of(desk: Desk, tally: Tally, problem: str | None) -> CounterState:
     """What the screen says now."""
     journal, rights = desk.journal, desk.rights
+    me = journal.identity
     moment = now_here(journal, desk.clock.read())
     today = day_begins(moment.early)
     tally.follow(journal)
@@ -83,23 +86,13 @@ def state_of(desk: Desk, tally: Tally, problem: str | None) -> CounterState:
         head=head.leaf.hex() if head.seq else "",
         seq=head.seq,
         away_left=away_left,
-        twice_rupiah=_twice(desk, known_to_all),
+        twice_rupiah=given_unheard(desk),
         clock_wrong=moment.clock_wrong,
         at=moment.early,
         asks_handover=bool(last and not last.handed_over and last.at <= desk.handover_since),
         last_refusal=tally.last_refusal,
         problem=problem,
-        unfinished=tuple(journal.id(one.seq).number() for one in journal.cards().open()),
-    )
-
-
-def _twice(desk: Desk, known_to_all: int) -> int:
-    """Worth of what was given away from home and no other terminal can know of yet."""
-    if desk.rights is None:
-        return 0
-    worth = {p.number: p.worth for p in desk.rights.policy.programmes}
-    return sum(
-        element.quantity * worth.get(element.right.programme, 0)
-        for element in desk.journal.known().away_elements()
-        if element.id.seq > known_to_all
+        unfinished=tuple(
+            RedemptionId(me.terminal, me.epoch, one.seq).number() for one in journal.cards().open()
+        ),
     )

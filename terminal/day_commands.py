@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Annotated
 
 import typer
 
-from terminal.errors import WrongRequestError
+from terminal.after import receipt_seq
+from terminal.chip_reader import void_on_reader
 from terminal.opening import open_for_use
 from terminal.people_commands import Config, Json
-
-_RECEIPT = re.compile(r"T([0-9]{3,5})(?:\.([0-9]{1,3}))?-([0-9]{4,10})\Z", re.ASCII)
 
 
 def add_day_commands(app: typer.Typer) -> None:
@@ -21,24 +19,32 @@ def add_day_commands(app: typer.Typer) -> None:
     app.command("handover")(handover_command)
 
 
-def void_command(
+def void_command(  # noqa: PLR0917 - a command's options
     config: Config,
     receipt: Annotated[str, typer.Option(help="number of the receipt, T001-0017")],
     reason: Annotated[str, typer.Option(help="why, in a few words")],
     second: Annotated[str, typer.Option(help="initials of a second person")],
+    reader: Annotated[
+        str | None, typer.Option(help="card reader with the chip that took it on it")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Take back a redemption of today, before the close; then take back goods and money."""
     counter = open_for_use(config)
     try:
-        voided = counter.void(
-            _seq(receipt, counter.folder.config.ordinal, counter.folder.config.epoch),
-            reason=reason,
-            second=second,
-        )
+        seq = receipt_seq(receipt, counter.folder.config.ordinal, counter.folder.config.epoch)
+        if reader is None:
+            voided = counter.void(seq, reason=reason, second=second)
+        else:
+            voided = void_on_reader(counter, reader, seq, reason=reason, second=second)
     finally:
         counter.close()
-    report = {"receipt": voided.number, "void": voided.void}
+    report = {
+        "receipt": voided.number,
+        "void": voided.void,
+        "paid_back": voided.paid,
+        "on_card": voided.on_card,
+    }
     line = f"{voided.number} is taken back ({voided.void}): now take back goods and money"
     typer.echo(json.dumps(report) if as_json else line)
 
@@ -59,16 +65,3 @@ def handover_command(
     report = {"handed_over": yes, "seq": head}
     line = "recorded: handed over" if yes else "recorded: not handed over, and taken back"
     typer.echo(json.dumps(report) if as_json else line)
-
-
-def _seq(receipt: str, ordinal: int, epoch: int) -> int:
-    """The entry's number, if the receipt is of this terminal and epoch."""
-    match = _RECEIPT.match(receipt.strip().upper())
-    if match is None:
-        raise WrongRequestError(f"{receipt!r} is no receipt's number; it reads like T001-0017")
-    terminal, of_epoch, seq = int(match[1]), int(match[2] or 1), int(match[3])
-    if (terminal, of_epoch) != (ordinal, epoch):
-        raise WrongRequestError(
-            f"{receipt} is of another terminal or epoch; take it back there, or ask the office"
-        )
-    return seq

@@ -9,7 +9,6 @@ from pathlib import Path
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger import space
-from ledger.clock import judge_time
 from ledger.entry import Refusal, Sealed
 from ledger.errors import DiskFullError, NotSavedError
 from ledger.journal import Journal
@@ -42,11 +41,8 @@ class DiskWatch:
         """Refuse for want of room; recorded where there is room for that."""
         refusal = Refusal(Reason.DISK_FULL, None, 0, 0, 0, presentation.presented)
         if not self._sealed:
-            with suppress(NotSavedError), self.over(desk):
-                floors = desk.journal.floors()
-                with desk.journal.act() as act:
-                    moment = judge_time(desk.clock.read(), floors, act.head.moment)
-                    append(desk, act, moment, refusal)
+            with suppress(NotSavedError), self.over(desk), desk.journal.act() as act:
+                append(desk, act, act.moment(desk.clock.read()), refusal)
         return Refused(Reason.DISK_FULL)
 
     @contextmanager
@@ -64,14 +60,13 @@ class DiskWatch:
         self._reserve.give_back()
         journal: Journal = desk.journal
         with suppress(NotSavedError):
-            floors = journal.floors()
             with journal.act() as act:
                 head = act.head
                 sealed = Sealed("disk_full", journal.identity.epoch, head.seq, head.leaf)
                 # An act of nobody's: it says nothing of the last redemption's goods.
                 act.append(
                     sealed,
-                    moment=judge_time(desk.clock.read(), floors, head.moment),
+                    moment=act.moment(desk.clock.read()),
                     ledger=desk.rights.versions.ledger if desk.rights else 0,
                     officer=desk.officer,
                     signer=desk.signer,

@@ -2,6 +2,8 @@
 
 - ``TerminalError``
     - ``WrongRequestError``  what was asked for makes no sense for this programme
+        - ``TooLateError``       the day of that redemption is closed
+        - ``SecondPersonError``  nobody else agreed
     - ``CardFaultError``     no chip could be asked: no reader, no card, two of them, pulled early
     - ``DemoError``          the demo could not drive another program
 """
@@ -17,6 +19,14 @@ class TerminalError(Exception):
 
 class WrongRequestError(TerminalError):
     """The request cannot be judged: an unknown programme, or a person where none belongs."""
+
+
+class TooLateError(WrongRequestError):
+    """A redemption of a day that is closed; only the office can correct it."""
+
+
+class SecondPersonError(WrongRequestError):
+    """The initials of a second person are missing, or are the officer's own."""
 
 
 class CardFaultError(TerminalError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
 from ledger.act import Act
-from ledger.clock import Moment, day_begins, judge_time
+from ledger.clock import Moment, day_begins
 from ledger.custody import KeyCustody
 from ledger.entry import Kind, LookUp
 from ledger.errors import ClosedError
@@ -138,4 +138,4 @@ def _record(desk: Desk, act: Act, outcome: Match | Refused) -> str:
 
 
 def _now(desk: Desk, act: Act) -> Moment:
-    return judge_time(desk.clock.read(), desk.journal.floors(), act.head.moment)
+    return act.moment(desk.clock.read())

@@ -1,4 +1,4 @@
-"""Commands of ``betang-terminal`` that have to do with people: the day, look-up, contents."""
+"""Commands of ``betang-terminal`` about people and risk: the day, look-up, contents, exposure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from ledger.clock import SystemClock
 from ledger.contents import read_contents
 from ledger.custody import FileCustody, KeyCustody, OpenedCustody, open_day, unlock
 from ledger.day_room import find_room
+from ledger.element import RedemptionId
 from ledger.folder import open_folder
+from ledger.head_code import head_code
+from ledger.journal import open_journal
 from ledger.people import open_people
 from ledger.totals import units_given
 from terminal.contents_table import contents_table
+from terminal.exposure_table import exposure_table
 from terminal.opening import open_for_use, read_pin, read_typed, room_of
 
 Config = Annotated[Path, typer.Option("--config", help="terminal.toml, or the terminal's folder")]
@@ -31,6 +35,7 @@ def add_people_commands(app: typer.Typer) -> None:
     app.command("close-day")(close_day_command)
     app.command("look-up")(look_up_command)
     app.command("contents")(contents_command)
+    app.command("exposure")(exposure_command)
 
 
 def open_day_command(config: Config, pin_file: PinFile, as_json: Json = False) -> None:
@@ -68,6 +73,7 @@ def _close(config: Path) -> dict[str, object] | None:
         counter.close()
     if closed is None:
         return None
+    number, code = _closing_code(config)
     units = {names.get(n, str(n)): given for n, given in units_given(closed).items()}
     return {
         "redemptions": closed.redemptions,
@@ -75,7 +81,20 @@ def _close(config: Path) -> dict[str, object] | None:
         "refusals": closed.refusals,
         "paid": closed.paid,
         "units": units,
+        "number": number,
+        "code": code,
     }
+
+
+def _closing_code(config: Path) -> tuple[str, str]:
+    """Number and code of the newest entry: read out by telephone, the office knows what is owed."""
+    journal = open_journal(open_folder(config).journal, reading=True)
+    try:
+        head, me = journal.head(), journal.identity
+    finally:
+        journal.close()
+    id = RedemptionId(me.terminal, me.epoch, head.seq)
+    return id.number(), head_code(id, head.leaf)
 
 
 def look_up_command(config: Config, as_json: Json = False) -> None:
@@ -130,3 +149,21 @@ def contents_command(
         typer.echo(json.dumps(asdict(contents), ensure_ascii=False))
     else:
         typer.echo("\n".join(contents_table(contents)))
+
+
+def exposure_command(
+    config: Config,
+    event: Annotated[
+        int | None, typer.Option(help="terminals at a planned event that do not hear each other")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What could be given twice and what a thief could give, in rupiah; gives nothing."""
+    counter = open_for_use(config)
+    try:
+        counter.take_in_box()
+        found = counter.exposure(event=event)
+    finally:
+        counter.close()
+    told = json.dumps(asdict(found)) if as_json else "\n".join(exposure_table(found))
+    typer.echo(told)

@@ -15,7 +15,7 @@ from card_codec.keys import Signer
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from card_codec.trust import TrustList
-from ledger.clock import Clock, Moment, judge_time
+from ledger.clock import Clock, Moment
 from ledger.element import Element, Right
 from ledger.entry import Content, Entry, Handover, Opened, Presented, Redemption, Refusal, Void
 from ledger.journal import Act, Journal
@@ -60,16 +60,21 @@ class Redeemed:
 
     Attributes:
         number: receipt number.
-        receipt: text of the slip (``KHR1…``).
+        evidence: what the slip says: the entry and the signature over its head.
         at: Unix seconds.
         recovered: its chip had left too early, and shows now that it was taken.
     """
 
     approved: Approved
     number: str
-    receipt: str
+    evidence: tuple[Entry, bytes]
     at: int
     recovered: bool = False
+
+    @property
+    def receipt(self) -> str:
+        """Text of the slip (``KHR1…``), written when it is asked for: the family waits for less."""
+        return write_receipt(*self.evidence)
 
 
 @dataclass(slots=True)
@@ -124,9 +129,8 @@ def redeem(desk: Desk, presentation: Presentation, request: Request) -> Redeemed
         if not isinstance(verdict, Approved):
             record_refusal(turn, verdict)
             return verdict
-        entry, signature = _record(turn, redemption_of(verdict, presentation))
-    receipt = write_receipt(entry, signature)
-    return Redeemed(verdict, entry.id.number(), receipt, turn.moment.early)
+        evidence = _record(turn, redemption_of(verdict, presentation))
+    return Redeemed(verdict, evidence[0].id.number(), evidence, turn.moment.early)
 
 
 def look(desk: Desk, presentation: Presentation, request: Request) -> Verdict:
@@ -150,9 +154,8 @@ def refuse_without_ledger(desk: Desk, presentation: Presentation) -> Refused:
         JournalDamagedError: the journal is damaged; service stops.
     """
     refusal = Refusal(Reason.NO_LEDGER, None, 0, 0, 0, presentation.presented)
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
-        append(desk, act, judge_time(desk.clock.read(), floors, act.head.moment), refusal)
+        append(desk, act, act.moment(desk.clock.read()), refusal)
     return Refused(Reason.NO_LEDGER)
 
 
@@ -160,10 +163,8 @@ def refuse_without_ledger(desk: Desk, presentation: Presentation) -> Refused:
 def turn_of(desk: Desk, presentation: Presentation, request: Request) -> Iterator[Turn]:
     """Hear the presentation, then open the one transaction in which it is judged and recorded."""
     heard = hear(desk, presentation)
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
-        yield Turn(desk, presentation, request, heard, act, moment)
+        yield Turn(desk, presentation, request, heard, act, act.moment(desk.clock.read()))
 
 
 def hear(desk: Desk, presentation: Presentation) -> Heard:

@@ -20,9 +20,7 @@ from card_codec.chip.tmac import reader_id
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
 from ledger.card_record import record_of
-from ledger.clock import judge_time
 from ledger.entry import Commit, Entry, Pending
-from ledger.receipt import write_receipt
 from ledger.rights import Rights
 from terminal.chip_history import has_gap, who_was_before
 from terminal.chip_settle import settle
@@ -75,8 +73,7 @@ def begin(desk: Desk, tap: Tap, request: Request) -> Begun | Redeemed | Verdict:
         entry, signature = append(desk, turn.act, turn.moment, content)
     if tap.chip is not None and by_card:
         return Begun(verdict, entry, signature, tap.chip)
-    receipt = write_receipt(entry, signature)
-    return Redeemed(verdict, entry.id.number(), receipt, turn.moment.early)
+    return Redeemed(verdict, entry.id.number(), (entry, signature), turn.moment.early)
 
 
 def commit_on_card(begun: Begun) -> CardCommit | None:
@@ -101,13 +98,11 @@ def finish(desk: Desk, begun: Begun, commit: CardCommit | None) -> Redeemed | Re
     number = begun.entry.id.number()
     if commit is None:
         return Refused(Reason.CARD_UNFINISHED, Facts(redemption=number))
-    floors = desk.journal.floors()
     with desk.journal.act() as act:
-        moment = judge_time(desk.clock.read(), floors, act.head.moment)
         content = Commit(begun.entry.body.seq, commit.counter, commit.value)
-        append(desk, act, moment, content)
-    receipt = write_receipt(begun.entry, begun.signature)
-    return Redeemed(begun.approved, number, receipt, begun.entry.body.moment.early)
+        append(desk, act, act.moment(desk.clock.read()), content)
+    evidence = (begun.entry, begun.signature)
+    return Redeemed(begun.approved, number, evidence, begun.entry.body.moment.early)
 
 
 def look_at_chip(desk: Desk, tap: Tap, request: Request) -> Redeemed | Verdict:

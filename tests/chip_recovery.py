@@ -22,9 +22,9 @@ from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger.element import Right
 from ledger.entry import Commit, Pending, Void
-from terminal.counter import Redeemed
+from terminal.counter import Presentation, Redeemed
 from terminal.decision import Verdict
-from tests.chip_town import HELD, Town, make_town
+from tests.chip_town import PANGAN, Town, make_town
 from tests.memory import MEMORY
 from tests.world import NOW
 from virtual_card.desfire import DesfireCard
@@ -90,9 +90,7 @@ def frames_of_a_redemption(town: Town) -> list[str]:
     """The commands of one redemption, in order."""
     link = town.link(town.card(town.family()))
     tap = town.counters[1].tap(link)
-    from terminal.counter import Presentation, Request
-
-    town.counters[1].redeem(Presentation.of_tap(tap), Request("pangan"))
+    town.counters[1].redeem(Presentation.of_tap(tap), PANGAN)
     return [_name(exchange.apdu) for exchange in link.trace]
 
 
@@ -111,6 +109,56 @@ def run(town: Town, case: Case) -> Ended:
     outcomes.append(town.tap(1, card))
     outcomes.append(town.tap(2, card))
     return _ended(town, family, outcomes)
+
+
+def frames_of_a_void(town: Town) -> list[str]:
+    """The commands of a void with its card, in order."""
+    card = town.card(town.family())
+    given = town.tap(1, card)
+    assert isinstance(given, Redeemed), given
+    link = town.link(card)
+    tap = town.counters[1].tap(link)
+    town.counters[1].void(given.evidence[0].body.seq, reason="salah", second="WK", tap=tap)
+    return [_name(exchange.apdu) for exchange in link.trace]
+
+
+def run_void(town: Town, case: Case) -> Ended:
+    """Redeem, then take it back with a card that is torn, and go on."""
+    family = town.family()
+    card = town.card(family)
+    given = town.tap(1, card)
+    assert isinstance(given, Redeemed), given
+    seq = given.evidence[0].body.seq
+    voided = _void(town, card, seq, {case.frame: case.fault})
+    if case.then is Next.POWER_CUT:
+        town.restart(1)
+    if case.then is Next.FLUSHED:
+        flush(town, card)
+    if not voided:  # the card was gone before anything was recorded: the slip is shown instead
+        town.counters[1].void(seq, reason="salah", second="WK")
+    elsewhere = [town.tap(2, card)] if case.then is Next.ELSEWHERE else []
+    after = [town.tap(1, card), town.tap(1, card), town.tap(2, card)]
+    return _ended_void(town, family, elsewhere + after)
+
+
+def _void(town: Town, card: DesfireCard, seq: int, faults: dict[int, Fault]) -> bool:
+    try:
+        tap = town.counters[1].tap(town.link(card, faults))
+    except ChipLinkError:
+        return False
+    town.counters[1].void(seq, reason="salah", second="WK", tap=tap)
+    return True
+
+
+def _ended_void(town: Town, family: bytes, outcomes: list[Outcome]) -> Ended:
+    """One redemption was taken back, so that one may stand."""
+    goods = sum(isinstance(one, Redeemed) for one in outcomes)
+    reasons = {one.reason for one in outcomes if isinstance(one, Refused)}
+    wrong = [] if goods <= 1 else [f"goods were given {goods} times after one void"]
+    if not goods and Reason.CARD_HISTORY_INCOMPLETE not in reasons:
+        wrong.append(f"what was taken back can be taken nowhere: {reasons}")
+    wrong += _unbalanced(town, family, goods, _waiting(town, family))
+    return Ended(End.GIVEN if goods else End.CHECKED, goods, tuple(wrong))
 
 
 def flush(town: Town, card: DesfireCard, *, count: int = FLUSH, seq: int = 1) -> None:
@@ -192,9 +240,15 @@ def main() -> int:
         names = frames_of_a_redemption(town)
         ended = {case: run(town, case) for case in cases(len(names))}
         town.close()
-    for line in table(names, ended):
-        print(line)
-    return 1 if any(one.wrong for one in ended.values()) else 0
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        town = make_town(Path(folder))
+        void_names = frames_of_a_void(town)
+        voids = {case: run_void(town, case) for case in cases(len(void_names))}
+        town.close()
+    for title, of, found in (("redemption", names, ended), ("void", void_names, voids)):
+        print(f"{title} by chip: the card torn at every frame")
+        print("\n".join(table(of, found)))
+    return 1 if any(one.wrong for one in (*ended.values(), *voids.values())) else 0
 
 
 def table(names: list[str], ended: dict[Case, Ended]) -> Iterator[str]:
@@ -210,8 +264,6 @@ def table(names: list[str], ended: dict[Case, Ended]) -> Iterator[str]:
     yield f"{len(ended)} cases: " + ", ".join(f"{count} {end}" for end, count in counts.items())
     yield from sorted(wrong)
 
-
-HELD_GENERATIONS = len(HELD)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -63,7 +63,13 @@ BANS = (
     Ban(
         (
             *("ledger.entry", "ledger.policy", "ledger.rights_file", "ledger.roll"),
-            *("ledger.element", "ledger.receipt", "ledger.acknowledgement"),
+            *(
+                "ledger.element",
+                "ledger.usage_file",
+                "ledger.heard_void",
+                "ledger.receipt",
+                "ledger.acknowledgement",
+            ),
             *("ledger.people_file", "ledger.look_up", "ledger.sealing", "ledger.locked_key"),
         ),
         DATABASES,

@@ -114,6 +114,7 @@ def test_every_dependency_has_its_reason_and_no_other() -> None:
     requirements: list[str] = [
         *project()["project"]["dependencies"],
         *project()["project"]["optional-dependencies"]["dev"],
+        *project()["project"]["optional-dependencies"]["province"],
     ]
     python = {re.split(r"[<>=!~;\[ ]", one, maxsplit=1)[0] for one in requirements}
     debian = {

@@ -21,10 +21,11 @@ from card_codec.qr.text import write_text
 from card_codec.status import StatusList
 from card_codec.trust import KeyUse, TrustedKey, TrustList, encode_trust_list
 from ledger.changes_file import ChangesFile, Wanted, make_changes, write_changes
+from ledger.chip_keys import ChipKeys
 from ledger.clock import Reading
 from ledger.custody import open_day
 from ledger.day_room import DayRoom
-from ledger.element import Element, write_usage
+from ledger.element import Element
 from ledger.folder import TerminalFolder, open_folder
 from ledger.locked_key import PinCost
 from ledger.policy import (
@@ -41,7 +42,7 @@ from ledger.policy import (
     Words,
     write_policy,
 )
-from ledger.repository import Repository, tuf_key, tuf_signer
+from ledger.repository import Repository, online_role, tuf_key, tuf_signer
 from ledger.rights_file import (
     HouseholdRow,
     MemberRight,
@@ -50,10 +51,12 @@ from ledger.rights_file import (
     make_base,
     state_root,
     status_index,
+    status_path,
     write_base,
     write_status,
 )
 from ledger.roll import Roll, Terminal, write_roll
+from ledger.usage_file import SignedVoid, usage_path, write_usage
 from terminal.counter import Counter, open_counter
 from terminal.init import add_sealing_key, ensure_journal, make_keys
 from tests.villagers import Villagers
@@ -148,6 +151,7 @@ class World:
         FreshnessStep(30, 0),
     )
     programmes: tuple[Programme, ...] = field(default_factory=programmes)
+    chip_keys: tuple[ChipKeys, ...] = ()
 
     # --- roster ---
 
@@ -294,8 +298,10 @@ class World:
         keys: dict[str, Key] = {}
         roles: dict[str, DelegatedRole] = {}
         for name, holders, paths in (
-            ("status", [self.online], ["status/*"]),
-            ("usage", [self.online], ["usage/*/*"]),
+            *(
+                (online_role(k), [self.online], [f"usage/{k}/*", f"status/{k}/*"])
+                for k in self.kecamatan_keys
+            ),
             *((f"changes-{k}", v, [f"changes/{k}/*"]) for k, v in self.kecamatan_keys.items()),
         ):
             public = [tuf_key(k) for k in holders]
@@ -307,10 +313,10 @@ class World:
         return targets
 
     def sign_online_roles(self) -> None:
-        """Blocked cards and usage, signed by the online key."""
+        """Blocked cards and usage of each kecamatan, signed by the online key."""
         repository, online, now = self.repository, tuf_signer(self.online), self.clock.wall
-        status = Targets()
         for kecamatan, rows in self.rows.items():
+            said = Targets()
             base = self.base(kecamatan)
             order = sorted(rows)
             set_bits = [
@@ -319,18 +325,24 @@ class World:
             ]
             bits = StatusList.from_indices(max(3 * base.count, 1), set_bits).encode()
             file = StatusFile("khb-status-1", kecamatan, state_root(base), bits)
-            repository.add_target(status, f"status/{kecamatan}.cbor", write_status(file))
-        repository.sign(status, "status", signers=[online], now=now)
-        usage = Targets()
-        for kecamatan, segments in self.usage.items():
+            repository.add_target(said, status_path(kecamatan), write_status(file))
+            segments = self.usage[kecamatan]
             for number, data in enumerate(segments, 1):
-                repository.add_target(usage, f"usage/{kecamatan}/{number}.cbor.zst", data)
-        repository.sign(usage, "usage", signers=[online], now=now)
+                path = usage_path(kecamatan, number)
+                if number == len(segments):
+                    repository.add_target(said, path, data)
+                else:
+                    repository.lay(path, data)
+            repository.sign(said, online_role(kecamatan), signers=[online], now=now)
 
-    def add_usage(self, *elements: Element, kecamatan: str = KEC_1) -> None:
+    def add_usage(
+        self, *elements: Element, kecamatan: str = KEC_1, voids: tuple[SignedVoid, ...] = ()
+    ) -> None:
         """The next usage segment of a kecamatan."""
         segments = self.usage[kecamatan]
-        segments.append(write_usage(kecamatan, len(segments) + 1, elements))
+        prev = hashlib.sha256(segments[-1]).digest() if segments else b""
+        number = len(segments) + 1
+        segments.append(write_usage(kecamatan, number, elements, prev=prev, voids=voids))
 
     def policy(self) -> Policy:
         """The policy, one number higher each time."""
@@ -350,7 +362,7 @@ class World:
                 Place(DESA_2, "Desa Dua", home.get(KEC_2, 0)),
             ),
             home_exceptions=(), freshness=self.freshness, quiet_days=30, complaints="0536-000",
-            look_up=self.villagers.look_up,
+            look_up=self.villagers.look_up, chip_keys=self.chip_keys,
         )  # fmt: skip
 
     def trust(self) -> TrustList:

@@ -1,4 +1,4 @@
-"""Commands that keep the office: roster, cards, terminals, keys."""
+"""Commands that keep the office: roster, cards, terminals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from provisioning.decree import full_trust
 from provisioning.demo import make_demo_office
 from provisioning.enrol import Enrolment, enrol, seal_to
 from provisioning.errors import WrongUseError
-from provisioning.keys import office_roles
 from provisioning.listing import list_households
 from provisioning.look_up_tags import demo_numbers, read_numbers, tag_numbers
 from provisioning.office import open_office
@@ -214,26 +213,6 @@ def trust(
 
 
 @app.command()
-def keys(office: OfficeDir, as_json: Json = False) -> None:
-    """List who holds which key, and how many of them must sign."""
-    with open_office(office.resolve()) as opened:
-        ring = opened.keys
-        listed = [
-            {
-                "role": role.name,
-                "threshold": role.threshold,
-                "holders": [
-                    {"holder": holder, "kid": key.kid.hex(), "here": ring.is_here(role, holder)}
-                    for holder, key in ring.public(role).items()
-                ],
-            }
-            for role in office_roles(list(opened.roster.kecamatan()))
-        ]
-    lines = [_role_line(role) for role in listed]
-    report(listed, "\n".join(lines), as_json=as_json)
-
-
-@app.command()
 def households(
     office: OfficeDir,
     limit: Annotated[int | None, typer.Option(min=0, help="At most so many.")] = None,
@@ -258,8 +237,3 @@ def _card_report(done: IssuedCard) -> dict[str, Any]:
         "svg": str(done.drawing),
         "text": done.text,
     }
-
-
-def _role_line(role: dict[str, Any]) -> str:
-    holders = ", ".join(h["holder"] + ("" if h["here"] else " (away)") for h in role["holders"])
-    return f"{role['role']}: {role['threshold']} of {len(role['holders'])}: {holders}"

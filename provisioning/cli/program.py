@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from typer.exceptions import TyperException
 
 from card_codec.errors import CardCodecError
+from card_codec.program import run
 from ledger.errors import LedgerError
 from provisioning.errors import ProvisioningError, WrongUseError
-
-REFUSED = 1
-WRONG_USE = 2
 
 app = typer.Typer(
     help="Keep the roster and the keys; publish rights; issue cards; enrol terminals.",
@@ -34,20 +30,13 @@ OfficeDir = Annotated[Path, typer.Option("--office", help="The office's folder."
 
 
 def main() -> None:
-    """Run the command; every known fault becomes one sentence and an exit code."""
-    try:
-        code = app(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except ProvisioningError as error:
-        _stop(error.detail, error.exit_code)
-    except (LedgerError, CardCodecError) as error:
-        _stop(error.detail, REFUSED)
-    except TyperException as error:
-        _stop(f"{error.format_message().rstrip('.')}; see --help", WRONG_USE)
-    except OSError as error:
-        _stop(f"{error.filename or 'the disk'}: {error.strerror}; check it and repeat", REFUSED)
-    except KeyboardInterrupt:
-        _stop("stopped; what was not finished was not kept", REFUSED)
+    """Run; every defect becomes one sentence."""
+    run(
+        app,
+        wrong_use=(WrongUseError,),
+        refused=(ProvisioningError, LedgerError, CardCodecError),
+        undone="check it and repeat",
+    )
 
 
 def household_id(text: str) -> bytes:
@@ -64,8 +53,3 @@ def household_id(text: str) -> bytes:
 def report(value: object, words: str, *, as_json: bool) -> None:
     """Say what was done, in words or as JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False) if as_json else words)
-
-
-def _stop(sentence: str, code: int) -> NoReturn:
-    typer.echo(sentence.replace("\n", " "), err=True)
-    sys.exit(code)

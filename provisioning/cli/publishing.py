@@ -18,6 +18,7 @@ from provisioning.cli.program import Json, OfficeDir, app, household_id, report
 from provisioning.errors import WrongUseError
 from provisioning.office import open_office
 from provisioning.prepare import prepare_changes, prepare_decree
+from provisioning.province_keys import ProvinceChange
 from provisioning.publish import publish, publish_changes
 from provisioning.sign import read_private_key, sign_bundle
 from provisioning.signing_bundle import (
@@ -35,6 +36,13 @@ PublicJson = Annotated[
 ]
 RotateProvince = Annotated[
     bool, typer.Option("--rotate-province", help="The province's keys were changed on purpose.")
+]
+OnlineStolen = Annotated[
+    bool,
+    typer.Option(
+        "--online-stolen",
+        help="The last online key was stolen: what it blocked and dated counts no more.",
+    ),
 ]
 Bundle = Annotated[Path, typer.Argument(help="The signing bundle.", metavar="BUNDLE")]
 Replace = Annotated[
@@ -58,12 +66,17 @@ def publish_command(
     office: OfficeDir,
     province: PublicJson = None,
     rotate_province: RotateProvince = False,
+    online_stolen: OnlineStolen = False,
     as_json: Json = False,
 ) -> None:
     """Sign policy, roll, trust and rights, and lay them out for the province."""
     with open_office(office.resolve()) as opened:
         done = publish(
-            opened, now=int(time.time()), province=province, rotate_province=rotate_province
+            opened,
+            now=int(time.time()),
+            province=province,
+            rotate_province=rotate_province,
+            online_stolen=online_stolen,
         )
     told = {
         "release": str(done.release),
@@ -121,6 +134,7 @@ def prepare(
     clear: Clear = None,
     province: PublicJson = None,
     rotate_province: RotateProvince = False,
+    online_stolen: OnlineStolen = False,
     as_json: Json = False,
 ) -> None:
     """Gather what is to be signed into one file, and say what it changes."""
@@ -130,9 +144,8 @@ def prepare(
     now = int(time.time())
     with open_office(office.resolve()) as opened, opened.roster.db.atomic():
         if kecamatan is None:
-            bundle = prepare_decree(
-                opened, now=now, province=province, rotate_province=rotate_province
-            )
+            told_of = ProvinceChange(province, rotate=rotate_province, stolen=online_stolen)
+            bundle = prepare_decree(opened, now=now, province=told_of)
         else:
             enter_changes(opened.roster, kecamatan, changes, now=now)
             bundle = prepare_changes(opened, kecamatan, now=now)

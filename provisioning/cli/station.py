@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from card_codec.command_line import REFUSED
 from card_codec.readers import desk
 from card_codec.readers.errors import ReaderError
 from ledger.errors import RecordError
@@ -29,7 +30,7 @@ from provisioning.chip_masters import (
     read_passphrase,
     write_masters,
 )
-from provisioning.cli.program import REFUSED, Json, OfficeDir, app, household_id, report
+from provisioning.cli.program import Json, OfficeDir, app, household_id, report
 from provisioning.decree import full_trust
 from provisioning.errors import WrongUseError
 from provisioning.keys import ISSUER, VERDICT

@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 
+from card_codec.keys import PublicKey
 from ledger.element import RedemptionId, Right
 from ledger.entry import Basis
 from sync_agent.province.cases import Case, Claim, judge
 from sync_agent.province.installed import Installed
 from sync_agent.province.schema import redemption, voided
+from sync_agent.province.settlement import Held, settlements
 from sync_agent.province.store import Store
 
 SHOWN_MAX = 200
@@ -70,9 +72,16 @@ def numbered(
         return {id: _listed(_one(db, id), installed, language) for id in set(ids)}
 
 
-def cases(store: Store, installed: Installed) -> list[Case]:
-    """Every case, in the order of the rights."""
+def cases(store: Store, installed: Installed, log: Iterable[PublicKey]) -> list[Case]:
+    """Every case, in the order of the rights.
+
+    Args:
+        store: the province's.
+        installed: the release in force.
+        log: keys by which settlements are signed.
+    """
     with store.reading() as db:
+        settled = settlements(db, log)
         rows = db.execute(_suspect()).all()
     found = []
     for right, group in groupby(rows, key=_right):
@@ -81,8 +90,9 @@ def cases(store: Store, installed: Installed) -> list[Case]:
             # The ledger in force does not list the right: what it held is not known here, and
             # nobody is accused on a guess. The records stand among the redemptions.
             continue
-        home = installed.home_terminal(right)
-        case = judge(right, quantity, [_claim(row, home) for row in group])
+        home, held = installed.home_terminal(right), settled.get((right.programme, right.window))
+        claims = [_claim(row, home, held) for row in group]
+        case = judge(right, quantity, claims, settled=held is not None)
         if case is not None:
             found.append(case)
     return found
@@ -135,12 +145,13 @@ def _right(row: Row[Any]) -> Right:
     return Right(row.household, row.member, row.programme, row.window)
 
 
-def _claim(row: Row[Any], home: int | None) -> Claim:
+def _claim(row: Row[Any], home: int | None, held: Held | None) -> Claim:
     id = RedemptionId(row.terminal, row.epoch, row.seq)
     known = {basis.value for basis in Basis}
     # A basis this version does not know gives no better standing than an exception.
     basis = Basis(row.basis) if row.basis in known else Basis.EXCEPTION
-    return Claim(id, row.leaf, row.quantity, row.terminal == home, basis)
+    late = held is not None and row.seq > held.get((row.terminal, row.epoch), 0)
+    return Claim(id, row.leaf, row.quantity, row.terminal == home, basis, late)
 
 
 def _listed(row: Row[Any], installed: Installed, language: str) -> Listed:

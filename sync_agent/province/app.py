@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from ledger.record import compress
 from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError
-from sync_agent.messages import FILE_TYPE, JSON_TYPE, TAKEN_TYPE, write_taken
+from sync_agent.messages import BATCH_TYPE, FILE_TYPE, JSON_TYPE, TAKEN_TYPE, write_taken
 from sync_agent.province.doors import (
     DeskKey,
     Doorkeeper,
@@ -30,6 +31,13 @@ from sync_agent.province.province import Province
 from sync_agent.province.room import Room
 
 PATH_LENGTH_MAX = 300
+ZSTD = "zstd"
+BATCH_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {BATCH_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 BODIES_BYTES_MAX = 64 * 1024 * 1024
 """Of all uploads together that are being received or taken."""
 
@@ -49,13 +57,20 @@ def create_app(
         hosts: values of the Host header it answers to.
         monotonic: the clock of the rate limit, in seconds.
     """
+    return Doorkeeper(Edge(create_api(province, desk=desk, monotonic=monotonic)), hosts=hosts)
+
+
+def create_api(
+    province: Province, *, desk: DeskKey, monotonic: Callable[[], float] = time.monotonic
+) -> FastAPI:
+    """The routes alone. Their OpenAPI is not served: the tests knock by it at every door."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     add_edge(app)
     rate = Rate(monotonic)
     _add_uploads(app, province, rate)
     _add_downloads(app, province, rate)
     add_desk(app, province, desk, Rate(monotonic))
-    return Doorkeeper(Edge(app), hosts=hosts)
+    return app
 
 
 def _add_uploads(app: FastAPI, province: Province, rate: Rate) -> None:
@@ -64,7 +79,7 @@ def _add_uploads(app: FastAPI, province: Province, rate: Rate) -> None:
     def take(data: bytes, terminal: Terminal) -> bytes:
         return write_taken(province.take(data, road="http", sender=terminal))
 
-    @app.post("/v1/batch")
+    @app.post("/v1/batch", openapi_extra=BATCH_BODY)
     async def batch(request: Request) -> Response:
         """Take a batch; the answer is its acknowledgement."""
         terminal = terminal_at(request, province.in_force(), rate)
@@ -87,7 +102,7 @@ def _add_downloads(app: FastAPI, province: Province, rate: Rate) -> None:
     def offer(request: Request) -> Response:
         """The files the caller needs."""
         terminal = terminal_at(request, province.in_force(), rate)
-        return _json(province.offer(terminal))
+        return _small(request, msgspec.json.encode(province.offer(terminal)), JSON_TYPE)
 
     @app.get("/v1/file/{path:path}")
     def file(request: Request, path: str, sha256: str | None = None) -> Response:
@@ -95,7 +110,17 @@ def _add_downloads(app: FastAPI, province: Province, rate: Rate) -> None:
         terminal = terminal_at(request, province.in_force(), rate)
         if len(path) > PATH_LENGTH_MAX:
             raise IntakeRefusedError(404, "no_such_file", "no file has so long a name")
-        return Response(province.file(terminal, path, sha256), media_type=FILE_TYPE)
+        return _small(request, province.file(terminal, path, sha256), FILE_TYPE)
+
+
+def _small(request: Request, data: bytes, kind: str) -> Response:
+    """Compressed for whoever can inflate it, where that helps: links are of 32 kbit/s."""
+    taken = {part.partition(";")[0].strip() for part in
+             request.headers.get("Accept-Encoding", "").split(",")}  # fmt: skip
+    packed = compress(data) if ZSTD in taken else data
+    if len(packed) >= len(data):
+        return Response(data, media_type=kind)
+    return Response(packed, media_type=kind, headers={"Content-Encoding": ZSTD})
 
 
 def _json(value: Any) -> Response:

@@ -14,13 +14,20 @@ import typer
 
 from ledger.clock import SystemClock
 from ledger.errors import FolderError
+from ledger.head_code import read_code, read_id
 from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
 from sync_agent.province.evidence import ChainCase, Shown
-from sync_agent.province.folder import init_province, listen_address, open_province
+from sync_agent.province.folder import (
+    KEY_NAMES,
+    init_province,
+    listen_address,
+    open_province,
+    rotate_key,
+)
 from sync_agent.province.province import Province
 from sync_agent.province.sticks import once_with
-from sync_agent.stick import Stick
+from sync_agent.roads import open_stick
 
 app = typer.Typer(no_args_is_help=True, help="The province's end of the road.")
 
@@ -54,6 +61,20 @@ def release(
     with _opened(config) as province:
         version = province.release(source)
     _say({"ledger_version": version}, f"ledger {version} is published", as_json)
+
+
+@app.command()
+def rotate(
+    config: Config,
+    key: Annotated[str, typer.Option(help="online or log")],
+    as_json: Json = False,
+) -> None:
+    """Make a new key; it takes the old one's place with the office's next release."""
+    if key not in KEY_NAMES:
+        raise FolderError(f"--key is one of {', '.join(KEY_NAMES)}")
+    public = rotate_key(open_province(config), key)
+    words = f"give {public} to the office; the old {key} key signs until its next release"
+    _say({"key": key, "public": str(public)}, words, as_json)
 
 
 @app.command()
@@ -106,14 +127,16 @@ def serve(
 @app.command()
 def once(
     config: Config,
-    stick: Annotated[Path, typer.Option("--with", help="folder or stick")],
+    where: Annotated[str, typer.Option("--with", help="folder or stick")],
     as_json: Json = False,
 ) -> None:
     """Take the batches of a stick and lay down what every terminal needs."""
+    stick = open_stick(where)
     with _opened(config) as province:
         province.publish()
-        report = once_with(province, Stick(stick))
+        report = once_with(province, stick)
     words = f"{report.accepted} entries taken, offers laid for {report.terminals} terminals"
+    words += "".join(f"\ncode of {head.number}: {head.code}" for head in report.heads)
     for refused in report.refused:
         typer.echo(f"{refused.file}: {refused.detail}", err=True)
     _say(asdict(report), words, as_json)
@@ -139,6 +162,68 @@ def cases(config: Config, as_json: Json = False) -> None:
     words += [f"{c['terminal']}: {c['kind']}, entries {c['from']} to {c['to']}" for c in chains]
     found += chains
     _say(found, "\n".join(words) or "no case", as_json)
+
+
+@app.command()
+def reconcile(config: Config, as_json: Json = False) -> None:
+    """Judge every right anew by the plain rule, and settle each window two weeks after its end."""
+    with _opened(config) as province:
+        settled = [asdict(one) for one in province.settle()]
+        found = [_case(case) for case in province.cases()]
+        report = {"redemptions": province.received(), "settled": settled, "cases": found}
+    words = (
+        f"{report['redemptions']} redemptions, {len(found)} cases, {len(settled)} windows settled"
+    )
+    _say(report, words, as_json)
+
+
+@app.command()
+def archive(
+    config: Config,
+    check: Annotated[
+        bool, typer.Option("--check", help="hold the segments against the log")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Seal what was accepted since the last time into Parquet segments."""
+    with _opened(config) as province:
+        if check:
+            _check_archive(province, as_json)
+            return
+        made = []
+        while (one := province.seal_segment()) is not None:
+            made.append(asdict(one))
+    words = [f"segment {one['number']}: {one['entries']} entries, {one['hash']}" for one in made]
+    _say({"segments": made}, "\n".join(words) or "nothing new to seal", as_json)
+
+
+def _check_archive(province: Province, as_json: bool) -> None:
+    count, faults = province.check_segments()
+    words = [f"segment {fault.number}: {fault.detail}" for fault in faults]
+    report = {"segments": count, "faults": [asdict(fault) for fault in faults]}
+    _say(report, "\n".join(words) or f"{count} segments hold what the log holds", as_json)
+    raise typer.Exit(1 if faults else 0)
+
+
+@app.command()
+def code(
+    config: Config,
+    number: Annotated[str, typer.Argument(help="as it was told: T001-0017")],
+    text: Annotated[str, typer.Argument(metavar="CODE", help="its eight characters: 7Q2M-0XKD")],
+    as_json: Json = False,
+) -> None:
+    """Hold a code told by telephone against the log; an entry not there opens a case."""
+    id, told = read_id(number), read_code(text)
+    with _opened(config) as province:
+        shown = province.tell_code(id, told)
+    sentence = {
+        Shown.HELD: f"{id.number()} is in the log, and all before it",
+        Shown.CODE: f"{id.number()} is in the log by another code: ask for it once more; if it"
+        " stays, keep the machine and tell the office",
+        Shown.MISSING: f"{id.number()} has not arrived: its terminal owes entries",
+    }[shown]
+    _say({"number": id.number(), "shown": shown.value}, sentence, as_json)
+    raise typer.Exit(0 if shown is Shown.HELD else 1)
 
 
 @app.command()
@@ -174,6 +259,7 @@ def _case(case: Case) -> dict[str, object]:
         "right": case.right.text(),
         "winner": case.winner,
         "losers": [claim.id.number() for claim in case.losers],
+        "settled": case.settled,
     }
 
 

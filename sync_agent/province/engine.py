@@ -9,6 +9,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from psycopg.adapt import PyFormat
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -20,10 +21,12 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError
 
+from sync_agent.errors import ProvinceError
 from sync_agent.province.migrations import env
-from sync_agent.province.migrations.versions import v0001_log
+from sync_agent.province.migrations.versions import v0002_settled
 
 BUSY_SECONDS = 30
 PRAGMAS = (
@@ -32,7 +35,7 @@ PRAGMAS = (
     "PRAGMA wal_autocheckpoint=1000",
     "PRAGMA trusted_schema=OFF",
 )
-NEWEST = v0001_log.revision
+NEWEST = v0002_settled.revision
 """The step a store must stand at."""
 COPY_ROWS_MIN = 10
 """Fewer rows are inserted: COPY takes two round trips more."""
@@ -48,19 +51,45 @@ _TYPES: dict[type, str] = {
 
 
 def open_engine(url: str) -> Engine:
-    """An engine whose transactions begin as this store needs them."""
-    parsed = make_url(url)
+    """An engine whose transactions begin as this store needs them.
+
+    Raises:
+        ProvinceError: the URL cannot be read.
+    """
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url)
     # No ping before each use: a server that was started anew costs one answer "come back later".
     engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10)
+    event.listen(engine, "connect", lambda connection, _record: prefer_c(connection))
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
+def prefer_c(connection: Any) -> None:
+    """Let psycopg write byte strings in C: by the type's name it takes its DB-API wrapper's way."""
+    adapters = connection.adapters
+    adapters.register_dumper(bytes, adapters.get_dumper(bytes, PyFormat.BINARY))
+
+
 def shown(url: str) -> str:
-    """The URL without its password."""
-    return make_url(url).render_as_string(hide_password=True)
+    """The URL without its password, wherever in it one may stand."""
+    parsed = _parsed(url)
+    return parsed.set(query={}).render_as_string(hide_password=True)
+
+
+def _parsed(url: str) -> URL:
+    # The error of the parser quotes what it took for a port: it can be half of a password.
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or ("@" in (parsed.database or "") and parsed.get_backend_name() != "sqlite"):
+        raise ProvinceError(
+            "store in province.toml is not a URL that can be read; in a password write %40 for @,"
+            " %3A for : and %2F for /"
+        )
+    return parsed
 
 
 def bring_in_step(db: Connection) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ from ledger.folder import read_config, write_whole
 from ledger.repository import Repository
 
 SQLITE_BESIDE = "sqlite:///"
+KEY_NAMES = ("online", "log")
+LISTEN = r"^[0-9A-Za-z.\-\[\]:]+:[0-9]{1,5}\Z"
+PORT_MAX = 0xFFFF
 
 
 class ProvinceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +36,7 @@ class ProvinceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         hosts: further names the intake answers to (``sync.example.go.id``), for a proxy before it.
     """
 
-    listen: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.\-\[\]:]+:[0-9]{1,5}$")]
+    listen: Annotated[str, msgspec.Meta(pattern=LISTEN)]
     repository: Annotated[str, msgspec.Meta(min_length=1, max_length=400)] = "repository"
     store: Annotated[str, msgspec.Meta(pattern=r"^(sqlite|postgresql)[+:]")] = (
         "sqlite:///province.db"
@@ -107,6 +112,51 @@ class ProvinceFolder:
         except CardCodecError as error:
             raise FolderError(f"{path} is not a signing key: {error.detail}") from error
 
+    def next_key(self, name: str) -> PrivateKey | None:
+        """The key that takes a key's place with the office's next release; None without one.
+
+        Raises:
+            FolderError: it is no key.
+        """
+        path = self._next(name)
+        if not path.is_file():
+            return None
+        try:
+            return PrivateKey.from_pem(path.read_bytes())
+        except CardCodecError as error:
+            raise FolderError(f"{path} is not a signing key: {error.detail}") from error
+
+    def adopt(self, name: str) -> None:
+        """Let the next key be the key; the old one is gone."""
+        os.replace(self._next(name), self.root / "keys" / f"{name}.pem")
+        directory = os.open(self.root / "keys", os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def _next(self, name: str) -> Path:
+        return self.root / "keys" / f"{name}.next.pem"
+
+
+def rotate_key(province: ProvinceFolder, name: str) -> Path:
+    """Make the key that will take another's place, and ``public.json`` that names it.
+
+    The old key signs on until the office's next release names the new one.
+
+    Returns:
+        ``public.json``, for the office.
+    """
+    if province.next_key(name) is None:
+        path = province.root / "keys" / f"{name}.next.pem"
+        write_whole(path, PrivateKey.generate().to_pem(), mode=0o600)
+    public = {
+        one: (province.next_key(one) or province.key(one)).public.to_pem() for one in KEY_NAMES
+    }
+    path = province.root / "public.json"
+    write_whole(path, json.dumps(public, indent=1).encode() + b"\n")
+    return path
+
 
 def open_province(config_path: Path) -> ProvinceFolder:
     """Open the province's folder by its configuration file, or by the folder itself.
@@ -122,19 +172,24 @@ def init_province(root: Path, *, listen: str | None = None) -> ProvinceFolder:
     """Make keys, ``public.json`` for the office, and a configuration on a free loopback port.
 
     Raises:
-        FolderError: there is a province already; it is left as it is.
+        FolderError: something is there already, which is left as it is; or no such port.
     """
     config = root / "province.toml"
     if config.exists() or (root / "keys").exists():
         raise FolderError(f"{root} holds a province already; its keys are never replaced")
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        raise FolderError(f"{root} is not an empty folder; name a new one with --dir")
+    listen = listen or f"127.0.0.1:{_free_port()}"
+    if not re.fullmatch(LISTEN, listen) or int(listen.rpartition(":")[2]) > PORT_MAX:
+        raise FolderError(f"--listen {listen!r} is not HOST:PORT, such as 127.0.0.1:8443")
     public = {}
-    for name in ("online", "log"):
+    for name in KEY_NAMES:
         key = PrivateKey.generate()
         write_whole(root / "keys" / f"{name}.pem", key.to_pem(), mode=0o600)
         public[name] = key.public.to_pem()
     write_whole(root / "public.json", json.dumps(public, indent=1).encode() + b"\n")
     lines = [
-        f'listen = "{listen or f"127.0.0.1:{_free_port()}"}"',
+        f'listen = "{listen}"',
         'repository = "repository"',
         'store = "sqlite:///province.db"',
         'language = "id"',
@@ -150,7 +205,7 @@ def listen_address(config: ProvinceConfig) -> tuple[str, int]:
         FolderError: the port is out of range.
     """
     host, _, port = config.listen.rpartition(":")
-    if int(port) > 0xFFFF:
+    if int(port) > PORT_MAX:
         raise FolderError(f"listen = {config.listen!r} names no port; use 1 to 65535, or 0")
     return host.strip("[]"), int(port)
 

@@ -15,6 +15,7 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from card_codec.refusal import Refused
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
+from ledger.element import RedemptionId
 from ledger.entry import check_head, genesis
 from ledger.roll import Terminal
 from sync_agent.batch import Batch, read_batch, write_batch
@@ -23,6 +24,7 @@ from sync_agent.messages import HeadAnswer, Taken
 from sync_agent.province.evidence import (
     Shown,
     first_difference,
+    hold_code,
     keep_evidence,
     keep_fork,
     keep_missing,
@@ -69,7 +71,9 @@ class Checked:
 class Intake:
     """Takes batches into the accepted log."""
 
-    def __init__(self, store: Store, in_force: Callable[[], Installed], log: Signer) -> None:
+    def __init__(
+        self, store: Store, in_force: Callable[[], Installed], log: Callable[[], Signer]
+    ) -> None:
         self._store = store
         self._in_force = in_force
         self._log = log
@@ -96,7 +100,7 @@ class Intake:
         """
         installed = self._in_force()
         with self._store.writing() as db:
-            taking = _Taking(db, installed, self._log)
+            taking = _Taking(db, installed, self._log())
             outcomes = [taking.take(checked) for checked in group]
             taking.rows.flush()
         return outcomes
@@ -121,6 +125,21 @@ class Intake:
             data = write_batch(batch)
             shown = keep_evidence(db, batch, beginning, data=data, at=at)
         return shown, batch.entries[0].id.number()
+
+    def tell_code(self, id: RedemptionId, code: str, *, at: int) -> Shown:
+        """Hold a code that was told over the telephone against the log.
+
+        Raises:
+            IntakeRefusedError: the roll does not know the terminal.
+            ProvinceError: the store failed.
+        """
+        if self._in_force().rights.roll.terminal(id.terminal, id.epoch) is None:
+            words = (
+                f"terminal {id.terminal}, epoch {id.epoch}, is not in the roll; ask for it again"
+            )
+            raise IntakeRefusedError(403, "not_enrolled", words)
+        with self._store.writing() as db:
+            return hold_code(db, id, code, at=at)
 
     def head(self, ordinal: int, epoch: int) -> HeadAnswer:
         """How far the log holds a terminal's chain.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +17,9 @@ from ledger.errors import RightsError
 from ledger.install import POLICY_PATH
 from ledger.people import served_desa
 from ledger.policy import Policy, read_policy
-from ledger.repository import Repository, read_role
+from ledger.repository import Repository, online_role, read_role
 from ledger.roll import Terminal
+from ledger.usage_file import read_usage
 from sync_agent.errors import IntakeRefusedError
 from sync_agent.messages import (
     ACKNOWLEDGEMENT_PATH,
@@ -31,6 +33,7 @@ from sync_agent.province.store import Store, acknowledgement_from, newest_acknow
 
 OF_ONE_KECAMATAN = frozenset({"rights", "status", "usage", "changes"})
 _CHANGES = "changes-"
+_OF_ONE = (_CHANGES, online_role(""))
 _PEOPLE = re.compile(r"people/[0-9]{6}/(?:[0-9a-f]{64}\.)?([0-9]{10})\.age")
 """A people file, as the ledger names it or as it lies with its hash."""
 
@@ -43,8 +46,13 @@ class Offer:
     timestamp: bytes
 
 
-def offer_for(terminal: Terminal, repository: Repository, store: Store) -> Offer:
+def offer_for(
+    terminal: Terminal, repository: Repository, store: Store, *, whole: bool = False
+) -> Offer:
     """Every file the terminal needs, as the timestamp of this moment names them.
+
+    Of usage the newest segment, which names the one before it; on a stick all of them, since
+    whoever reads it can ask for nothing.
 
     Raises:
         RightsError: nothing was published yet.
@@ -59,7 +67,10 @@ def offer_for(terminal: Terminal, repository: Repository, store: Store) -> Offer
     items.append(_item(TIMESTAMP_PATH, timestamp))
     serves = _serves(terminal, repository)
     for name in roles:
-        items += _targets(terminal, read_role(metadata / name, Targets), serves)
+        named = _targets(terminal, read_role(metadata / name, Targets), serves)
+        items += named
+        if whole:
+            items += [before for item in named for before in _chain(repository, item)]
     with store.reading() as db:
         said = newest_acknowledgement(db, terminal.ordinal, terminal.epoch)
     if said is not None:
@@ -132,7 +143,7 @@ def _roles(terminal: Terminal, snapshot: Snapshot) -> list[str]:
 
 
 def _is_own_role(terminal: Terminal, role: str) -> bool:
-    return not role.startswith(_CHANGES) or role.removeprefix(_CHANGES) in terminal.holds
+    return not role.startswith(_OF_ONE) or role.rpartition("-")[2] in terminal.holds
 
 
 def _targets(terminal: Terminal, signed: Targets, serves: frozenset[str]) -> list[OfferItem]:
@@ -145,6 +156,18 @@ def _targets(terminal: Terminal, signed: Targets, serves: frozenset[str]) -> lis
     return items
 
 
+def _chain(repository: Repository, item: OfferItem) -> Iterator[OfferItem]:
+    """The usage segments before this one, the newest first."""
+    path = item.path
+    while path.startswith("targets/usage/"):
+        directory, _, name = path.rpartition("/")
+        prev = read_usage(_read(repository.folder / path))[0].prev.hex()
+        if not prev:
+            return
+        path = f"{directory}/{prev}.{int(name.split('.')[1]) - 1}.cbor"
+        yield _item(path, _read(repository.folder / path))
+
+
 def _is_own_target(terminal: Terminal, path: str, serves: frozenset[str]) -> bool:
     """People are for those who serve the desa, the rest of a kecamatan for those who hold it."""
     first, _, rest = path.partition("/")
@@ -153,8 +176,7 @@ def _is_own_target(terminal: Terminal, path: str, serves: frozenset[str]) -> boo
         return match is not None and match[1] in serves
     if first not in OF_ONE_KECAMATAN:
         return True
-    # status/<kec>.cbor lies as status/<hash>.<kec>.cbor; all others have a folder of their own.
-    return rest.partition("/")[0].removesuffix(".cbor").rpartition(".")[2] in terminal.holds
+    return rest.partition("/")[0] in terminal.holds
 
 
 def _snapshot_version(timestamp: bytes) -> int:

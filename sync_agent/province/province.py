@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from card_codec.errors import CardCodecError
+from card_codec.trust import KeyUse
+from ledger.element import RedemptionId
 from ledger.errors import LedgerError
 from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError, ProvinceError, SyncError
@@ -26,6 +28,8 @@ from sync_agent.province.publishing import (
     publish_usage,
 )
 from sync_agent.province.release import take_release
+from sync_agent.province.segments import Fault, Segment, check_segments, seal_segment
+from sync_agent.province.settlement import Due, settle
 from sync_agent.province.store import Store
 from sync_agent.province.together import Together
 
@@ -49,7 +53,7 @@ class Province:
         self._store = Store(folder.store_url)
         self._in_force = ReleaseInForce(folder)
         self._timestamps: dict[str, bytes] = {}
-        self._intake = Intake(self._store, self._in_force.now, folder.key("log"))
+        self._intake = Intake(self._store, self._in_force.now, lambda: folder.key("log"))
         self._together = Together(
             self._take_group, most=GROUP_MAX, failures=(SyncError, LedgerError, CardCodecError)
         )
@@ -100,6 +104,15 @@ class Province:
         """
         return self._intake.show_slip(text, at=self._now())
 
+    def tell_code(self, id: RedemptionId, code: str) -> Shown:
+        """Hold the code of a head, as it was told, against the log.
+
+        Raises:
+            IntakeRefusedError: the roll does not know the terminal.
+            ProvinceError: the store failed.
+        """
+        return self._intake.tell_code(id, code, at=self._now())
+
     def chain_cases(self) -> list[ChainCase]:
         """Terminals with two histories, and terminals that owe entries."""
         with self._store.reading() as db:
@@ -113,14 +126,18 @@ class Province:
         """How far a terminal's chain is held."""
         return self._intake.head(ordinal, epoch)
 
-    def offer(self, terminal: Terminal) -> list[OfferItem]:
+    def offer(self, terminal: Terminal, *, whole: bool = False) -> list[OfferItem]:
         """What a terminal needs now.
+
+        Args:
+            terminal: who asks.
+            whole: for a stick, whose reader can ask for nothing more.
 
         Raises:
             LedgerError: nothing was published yet, or the disk refused.
         """
         keep_time(self.folder, now=self._now())
-        offer = offer_for(terminal, self.folder.repository, self._store)
+        offer = offer_for(terminal, self.folder.repository, self._store, whole=whole)
         self._timestamps[hashlib.sha256(offer.timestamp).hexdigest()] = offer.timestamp
         while len(self._timestamps) > TIMESTAMPS_KEPT:
             self._timestamps.pop(next(iter(self._timestamps)), None)
@@ -175,7 +192,30 @@ class Province:
 
     def cases(self) -> list[Case]:
         """Every case, by the policy in force."""
-        return accounts.cases(self._store, self.in_force())
+        installed = self.in_force()
+        named = [k.key for k in installed.rights.trust.keys if k.use is KeyUse.LOG]
+        return accounts.cases(self._store, installed, [self.folder.key("log").public, *named])
+
+    def settle(self) -> list[Due]:
+        """Settle every window whose time has come; the windows settled now.
+
+        Raises:
+            ProvinceError: the store failed, or no release was taken yet.
+        """
+        policy = self.in_force().rights.policy
+        return settle(self._store, policy, self.folder.key("log"), now=self._now())
+
+    def seal_segment(self) -> Segment | None:
+        """Write what was accepted since the last segment; None when there is nothing.
+
+        Raises:
+            ProvinceError: the store failed, the disk refused, or pyarrow is not installed.
+        """
+        return seal_segment(self._store, self.folder.root, now=self._now())
+
+    def check_segments(self) -> tuple[int, list[Fault]]:
+        """How many segments there are, and what is wrong with them."""
+        return check_segments(self._store, self.folder.root)
 
     def redemptions(self, *, language: str | None = None, most: int | None = None) -> list[Listed]:
         """Redemptions, the newest first."""

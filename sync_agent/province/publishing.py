@@ -19,22 +19,27 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Targets, Timestamp
 
 from card_codec.status import StatusList
-from ledger.element import Element, write_usage
 from ledger.errors import RecordError, RightsError
-from ledger.repository import Repository, signed_time, tuf_signer
+from ledger.repository import Repository, online_role, signed_time, tuf_signer
 from ledger.rights_file import (
     RightsBase,
     StatusFile,
+    more_path,
     read_base,
+    read_more,
     read_status,
     state_root,
     status_index,
+    status_path,
+    write_more,
     write_status,
 )
+from ledger.usage_file import newest_segment, usage_path, write_usage
 from sync_agent.errors import ProvinceError
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.store import (
     Store,
+    Unpublished,
     blocked_cards,
     chains,
     cleared_cards,
@@ -47,6 +52,8 @@ VERSIONS_SKIPPED = 1_000_000
 """More than a province publishes between two copies of it."""
 RENEW = timedelta(days=180)
 """A role that says nothing new is signed anew when it has less than this left."""
+MORE_MAX = 250
+"""Cards blocked since the list was made; with more of them it is made anew."""
 TIME_IS_OLD = 3_600
 """Seconds after which an offer gets a newly signed time."""
 
@@ -90,29 +97,46 @@ def publish_usage(
             waiting = [one for own in looked_at for one in unpublished(db, *own)]
         if not waiting:
             return 0
-        by_kecamatan: dict[str, list[Element]] = defaultdict(list)
+        by_kecamatan: dict[str, list[Unpublished]] = defaultdict(list)
         for one in waiting:
-            by_kecamatan[one.kecamatan].append(one.element)
+            by_kecamatan[one.kecamatan].append(one)
         repository, online = province.repository, tuf_signer(province.key("online"))
-        usage = repository.load("usage", Targets)
         numbers = {}
-        for kecamatan, elements in by_kecamatan.items():
-            numbers[kecamatan] = number = last_segment(usage, kecamatan) + 1
-            path = f"usage/{kecamatan}/{number}.cbor.zst"
-            repository.add_target(usage, path, write_usage(kecamatan, number, elements))
-        repository.sign(usage, "usage", signers=[online], now=now)
+        for kecamatan, some in by_kecamatan.items():
+            signed = load_online(repository, kecamatan)
+            numbers[kecamatan] = add_segment(repository, signed, kecamatan, some)
+            repository.sign(signed, online_role(kecamatan), signers=[online], now=now)
         repository.publish(online, now=now)
         with store.writing() as db:
-            for kecamatan, elements in by_kecamatan.items():
-                mark_published(db, kecamatan, numbers[kecamatan], elements)
-        return len(waiting)
+            for kecamatan, some in by_kecamatan.items():
+                mark_published(db, kecamatan, numbers[kecamatan], [one.id for one in some])
+        return sum(one.element is not None for one in waiting)
 
 
-def last_segment(usage: Targets, kecamatan: str) -> int:
-    """Number of a kecamatan's newest usage segment; 0 when it has none."""
-    prefix, suffix = f"usage/{kecamatan}/", ".cbor.zst"
-    paths = (p for p in usage.targets if p.startswith(prefix))
-    return max((int(p.removeprefix(prefix).removesuffix(suffix)) for p in paths), default=0)
+def load_online(repository: Repository, kecamatan: str) -> Targets:
+    """What the online key says of a kecamatan; nothing before it has said anything."""
+    role = online_role(kecamatan)
+    return repository.load(role, Targets) if repository.versions(role) else Targets()
+
+
+def add_segment(
+    repository: Repository, signed: Targets, kecamatan: str, some: Sequence[Unpublished]
+) -> int:
+    """The next segment of a kecamatan, in the place of the newest; returns its number."""
+    last = newest_segment(signed.targets, kecamatan)
+    prev = b""
+    if last:
+        before = signed.targets.pop(usage_path(kecamatan, last))
+        prev = bytes.fromhex(before.hashes["sha256"])
+    data = write_usage(
+        kecamatan,
+        last + 1,
+        [one.element for one in some if one.element],
+        prev=prev,
+        voids=[one.void for one in some if one.void],
+    )
+    repository.add_target(signed, usage_path(kecamatan, last + 1), data)
+    return last + 1
 
 
 def publish_block(
@@ -136,19 +160,48 @@ def publish_block(
     return new
 
 
-def sign_status(province: ProvinceFolder, store: Store, *, now: int) -> dict[str, StatusList]:
-    """Sign the blocked cards of every kecamatan anew (not yet public); the lock is held."""
-    repository = province.repository
+def sign_status(
+    province: ProvinceFolder, store: Store, *, now: int, forgetting: bool = False
+) -> dict[str, StatusList]:
+    """Sign the blocked cards of every kecamatan anew (not yet public); the lock is held.
+
+    Args:
+        province: whose repository it is.
+        store: where blocks are kept.
+        now: Unix seconds.
+        forgetting: leave out what was published and the store does not hold: a thief's.
+    """
+    repository, online = province.repository, tuf_signer(province.key("online"))
     with store.reading() as db:
         cards, freed = blocked_cards(db), cleared_cards(db)
-    old = repository.load("status", Targets) if repository.versions("status") else Targets()
-    status, lists = Targets(), {}
+    lists = {}
     for kecamatan, base in decree_bases(repository).items():
-        lists[kecamatan] = _status_of(base, cards).union(_published(repository, old, base, freed))
-        file = StatusFile("khb-status-1", kecamatan, state_root(base), lists[kecamatan].encode())
-        repository.add_target(status, f"status/{kecamatan}.cbor", write_status(file))
-    sign_if_new(repository, status, "status", tuf_signer(province.key("online")), now=now)
+        old = load_online(repository, kecamatan)
+        said = Targets() if forgetting else old
+        lists[kecamatan] = _status_of(base, cards).union(_published(repository, said, base, freed))
+        signed = Targets(
+            targets={p: info for p, info in old.targets.items() if p.startswith("usage/")}
+        )
+        _name_status(repository, said, signed, base, lists[kecamatan])
+        sign_if_new(repository, signed, online_role(kecamatan), online, now=now)
     return lists
+
+
+def _name_status(
+    repository: Repository, old: Targets, signed: Targets, base: RightsBase, wanted: StatusList
+) -> None:
+    """Name the list as it stands; or the one published before, and the cards blocked since."""
+    path, more = status_path(base.kecamatan), more_path(base.kecamatan)
+    listed = _listed(repository, old, base)
+    if listed is not None:
+        before, now = listed.indices(), wanted.indices()
+        if before <= now and len(now - before) <= MORE_MAX:
+            signed.targets[path] = old.targets[path]
+            if now - before:
+                repository.add_target(signed, more, write_more(now - before))
+            return
+    file = StatusFile("khb-status-1", base.kecamatan, state_root(base), wanted.encode())
+    repository.add_target(signed, path, write_status(file))
 
 
 def sign_if_new(
@@ -193,7 +246,7 @@ def publish_restored(province: ProvinceFolder, *, now: int) -> int:
     """
     with publishing(province):
         repository, online = province.repository, tuf_signer(province.key("online"))
-        for role in ("status", "usage"):
+        for role in [r for r in repository.roles() if r.startswith(online_role(""))]:
             signed = repository.load(role, Targets)
             repository.sign(signed, role, signers=[online], now=now, skipping=VERSIONS_SKIPPED)
         return repository.publish(online, now=now, skipping=VERSIONS_SKIPPED)
@@ -248,19 +301,29 @@ def _published(
 
     But for those of cards that the kecamatan has freed.
     """
-    path = f"status/{base.kecamatan}.cbor"
-    if path not in status.targets:
+    listed, more = _listed(repository, status, base), more_path(base.kecamatan)
+    if listed is None:
         return StatusList(b"\0")
-    file = read_status(repository.target_bytes(status, path))
-    if file.root != state_root(base):
-        return StatusList(b"\0")
-    bits, ordinals = StatusList.decode(file.bits), _ordinals(base)
+    bits = listed
+    if more in status.targets:
+        since = read_more(repository.target_bytes(status, more))
+        bits = listed.union(StatusList.from_indices(max(since) + 1, since))
+    ordinals = _ordinals(base)
     clear = {
         status_index(ordinals[household], issue=issue, count=base.count)
         for household, issue in freed
         if household in ordinals
     }
     return StatusList.from_indices(bits.size, bits.indices() - clear) if clear else bits
+
+
+def _listed(repository: Repository, status: Targets, base: RightsBase) -> StatusList | None:
+    """The list published before, if it counts over this base."""
+    path = status_path(base.kecamatan)
+    if path not in status.targets:
+        return None
+    file = read_status(repository.target_bytes(status, path))
+    return StatusList.decode(file.bits) if file.root == state_root(base) else None
 
 
 def _ordinals(base: RightsBase) -> dict[bytes, int]:

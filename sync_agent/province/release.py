@@ -32,7 +32,7 @@ from ledger.folder import write_whole
 from ledger.in_box import read_brought
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import Policy, read_policy
-from ledger.repository import Repository, signed_time, tuf_key, tuf_signer
+from ledger.repository import Repository, online_role, says_stolen, signed_time, tuf_key, tuf_signer
 from ledger.rights import Rights
 from ledger.rights_build import BaseToInstall, Versions, build_rights
 from ledger.rights_file import RightsBase, read_base
@@ -40,12 +40,12 @@ from ledger.roll import Roll, read_roll
 from sync_agent.errors import ProvinceError
 from sync_agent.messages import FILE_SIZE_MAX
 from sync_agent.province.folder import ProvinceFolder
-from sync_agent.province.publishing import publishing, sign_if_new, sign_status
+from sync_agent.province.publishing import publishing, sign_status
 from sync_agent.province.store import Store, keep_clearings
 
 METADATA_SIZE_MAX = 16 * 1024 * 1024
 ROOTS_MAX = 1_000
-ONLINE_ROLES = ("status", "usage")
+ONLINE_ROLE = online_role("")
 CHANGES_ROLE = "changes-"
 
 
@@ -59,6 +59,8 @@ class Release:
         files: every file they name, by its path in the ledger.
         bases: the rights of each kecamatan, with what it has changed since the decree.
         cleared: every block a kecamatan has taken off.
+        adopted: keys of the province that take another's place with it.
+        stolen: the online key of before was a thief's: what it blocked counts no more.
     """
 
     roots: dict[int, bytes]
@@ -69,6 +71,8 @@ class Release:
     trust: TrustList
     bases: dict[str, RightsBase]
     cleared: tuple[Clearing, ...]
+    adopted: tuple[str, ...]
+    stolen: bool
     access: Access
     access_bytes: bytes
 
@@ -96,7 +100,7 @@ def take_release(province: ProvinceFolder, store: Store, source: Path, *, now: i
 
 
 def _publish(province: ProvinceFolder, store: Store, release: Release, now: int) -> int:
-    repository, online = province.repository, tuf_signer(province.key("online"))
+    repository = province.repository
     for signed, _ in release.roles.values():
         for path in signed.targets:
             repository.lay(path, release.files[path])
@@ -105,12 +109,12 @@ def _publish(province: ProvinceFolder, store: Store, release: Release, now: int)
     for role, (signed, data) in release.roles.items():
         write_whole(repository.metadata / f"{signed.version}.{role}.json", data)
     write_whole(province.access, release.access_bytes, mode=0o600)
+    for name in release.adopted:
+        province.adopt(name)
+    online = tuf_signer(province.key("online"))
     with store.writing() as db:
         keep_clearings(db, release.cleared, at=now)
-    status = sign_status(province, store, now=now)
-    held = repository.versions("usage")
-    usage = repository.load("usage", Targets) if held else Targets()
-    sign_if_new(repository, usage, "usage", online, now=now)
+    status = sign_status(province, store, now=now, forgetting=release.stolen)
     version = repository.publish(online, now=now)
     decree = signed_time(release.roles["targets"][0])
     build_rights(
@@ -148,10 +152,10 @@ def _verify(province: ProvinceFolder, source: Path, now: int) -> Release:
     root, roots = _walk_roots(own, brought)
     _expired(root, "root", now)
     targets, data = _newest(own, brought, "targets", root, now)
-    _check_online(province, root, targets)
+    adopted = {"online": _online_key(province, root, targets)}
     roles = {"targets": (targets, data)}
     for role in targets.delegations.roles or {} if targets.delegations else {}:
-        if role not in ONLINE_ROLES:
+        if not role.startswith(ONLINE_ROLE):
             roles[role] = _newest(own, brought, role, targets, now)
     files = {
         path: _file(source, signed, path) for signed, _ in roles.values() for path in signed.targets
@@ -159,17 +163,21 @@ def _verify(province: ProvinceFolder, source: Path, now: int) -> Release:
     access = _read(source, "access.json", ACCESS_SIZE_MAX)
     policy = read_policy(_named(files, POLICY_PATH))
     changes = _changes(roles, files)
+    trust = decode_trust_list(_named(files, TRUST_PATH))
+    adopted["log"] = _log_key(province, trust)
     release = Release(
         roots=roots,
         roles=roles,
         files=files,
         policy=policy,
         roll=read_roll(_named(files, ROLL_PATH)),
-        trust=decode_trust_list(_named(files, TRUST_PATH)),
+        trust=trust,
         bases={
             kecamatan: rights_in_force(base, changes.get(kecamatan), policy)
             for kecamatan, base in _bases(files)
         },
+        adopted=tuple(name for name, following in adopted.items() if following),
+        stolen=any(says_stolen(_root_of(data).signed) for data in roots.values()),
         cleared=tuple(c for file in changes.values() for c in file.cleared),
         access=read_access(access),
         access_bytes=access,
@@ -244,26 +252,41 @@ def _newest(
     return signed, data
 
 
-def _check_online(province: ProvinceFolder, root: Root, targets: Targets) -> None:
-    """The province can only publish what names its own online key."""
-    key = tuf_key(province.key("online")).keyid
+def _online_key(province: ProvinceFolder, root: Root, targets: Targets) -> bool:
+    """Whether the release names this province's online key, or the one that is to follow it (True).
+
+    The province can only publish what names its own online key.
+    """
     delegated = (targets.delegations.roles or {}) if targets.delegations else {}
     named = [root.roles["snapshot"], root.roles["timestamp"]]
-    named += [delegated[role] for role in ONLINE_ROLES if role in delegated]
-    if len(named) != 4 or any(key not in r.keyids or r.threshold != 1 for r in named):
-        raise ProvinceError(
-            "the release does not name this province's online key; publish it with this province's"
-            " public.json"
-        )
+    named += [of for role, of in delegated.items() if role.startswith(ONLINE_ROLE)]
+    changed = [role for role in delegated if role.startswith(CHANGES_ROLE)]
+    for following, own in ((False, province.key("online")), (True, province.next_key("online"))):
+        keyid = tuf_key(own).keyid if own else ""
+        if len(named) == 2 + len(changed) and all(
+            keyid in r.keyids and r.threshold == 1 for r in named
+        ):
+            return following
+    raise ProvinceError(
+        "the release does not name this province's online key; publish it with this province's"
+        " public.json"
+    )
 
 
-def _check_content(province: ProvinceFolder, release: Release) -> None:
-    log = province.key("log").public
-    if release.trust.find(log.kid, KeyUse.LOG) is None:
+def _log_key(province: ProvinceFolder, trust: TrustList) -> bool:
+    """Whether the release trusts this province's log key, or (True) the one that is to follow."""
+    following = province.next_key("log")
+    if following is not None and trust.find(following.public.kid, KeyUse.LOG) is not None:
+        return True
+    if trust.find(province.key("log").public.kid, KeyUse.LOG) is None:
         raise ProvinceError(
             "the release does not trust this province's log key; publish it with this province's"
             " public.json"
         )
+    return False
+
+
+def _check_content(province: ProvinceFolder, release: Release) -> None:
     try:
         rights = Rights(province.rights)
     except RightsError:

@@ -128,3 +128,42 @@ cleared = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
 )
+
+# Codes of heads as somebody told them before the entry had arrived.
+told = Table(
+    "told",
+    metadata,
+    *_chain(),
+    Column("code", String(9), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+# Windows whose cases stand: signed by the log key, with how far each chain was held.
+settlement = Table(
+    "settlement",
+    metadata,
+    Column("programme", Integer, primary_key=True, autoincrement=False),
+    Column("window", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Sealed segments of the accepted log, and which entries of which chain each holds.
+segment = Table(
+    "segment",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),  # of the entries' names, in order
+    Column("file", LargeBinary(32), nullable=False),  # SHA-256 of the Parquet file
+    Column("at", BigInteger, nullable=False),
+)
+segment_mark = Table(
+    "segment_mark",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("terminal", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+)

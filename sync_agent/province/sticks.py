@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from ledger.roll import Terminal
-from sync_agent.batch import BATCH_SIZE_MAX
-from sync_agent.errors import IntakeRefusedError, StickError
+from sync_agent.batch import read_batch
+from sync_agent.bundle import BUNDLE_NAME, BUNDLE_SIZE_MAX, code_of, open_bundle
+from sync_agent.errors import IntakeRefusedError, MessageError, StickError
 from sync_agent.province.province import Province
 from sync_agent.stick import Stick
-from sync_agent.stick_road import BATCH_NAME, FILES, FROM_TERMINALS, TO_TERMINALS
+from sync_agent.stick_road import FILES, FROM_TERMINALS, HEAD, TO_TERMINALS
 
 _TERMINAL = re.compile(r"[1-9][0-9]{0,4}-[1-9][0-9]{0,2}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-BATCHES_MAX = 20_000
-"""Batches looked at in one act; the rest waits for the next."""
+BUNDLES_MAX = 20_000
+"""Bundles looked at in one act; the rest waits for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """The newest entry a stick brought of a terminal, and its code for the telephone."""
+
+    number: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class StickReport:
     """What one act with a stick did."""
 
@@ -37,36 +46,60 @@ class StickReport:
     accepted: int
     terminals: int
     refused: tuple[Refused, ...]
+    heads: tuple[Head, ...] = ()
 
 
 def once_with(province: Province, stick: Stick) -> StickReport:
-    """Take every batch, then lay every terminal's offer, its newest acknowledgement in it.
+    """Take every bundle, then lay every terminal's offer, its newest acknowledgement in it.
 
     Raises:
         StickError: the stick cannot be read or written.
         ProvinceError: the store failed, or no release was taken yet.
     """
-    batches, accepted, refused = 0, 0, []
-    for path in _batches(stick):
-        batches += 1
-        try:
-            data = stick.read(path, size_max=BATCH_SIZE_MAX)
-            if data is not None:
-                accepted += province.take(data, road="stick").accepted
-        except IntakeRefusedError as error:
-            refused.append(Refused(path, error.code, error.detail))
-        except StickError as error:
-            refused.append(Refused(path, "not_a_file", error.detail))
+    taken = _Taken()
+    for path in _bundles(stick):
+        taken.take(province, stick, path)
     coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
-    laid = {digest for terminal in coming for digest in _lay_offer(province, stick, terminal)}
+    laid: set[str] = set()
+    for terminal in coming:
+        _lay_offer(province, stick, terminal, laid=laid)
     for name in stick.names(FILES):
         if _DIGEST.match(name) and name not in laid:
             stick.remove(f"{FILES}/{name}")
-    return StickReport(batches, accepted, len(coming), tuple(refused))
+    heads = tuple(taken.heads[chain] for chain in sorted(taken.heads))
+    return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), heads)
 
 
-def _batches(stick: Stick) -> list[str]:
-    """Paths of batches, each terminal's in the order of its entries."""
+@dataclass(slots=True)
+class _Taken:
+    """What was taken of a stick so far."""
+
+    batches: int = 0
+    accepted: int = 0
+    refused: list[Refused] = field(default_factory=list)
+    heads: dict[tuple[int, int], Head] = field(default_factory=dict)
+
+    def take(self, province: Province, stick: Stick, path: str) -> None:
+        """One bundle; whatever is wrong with it, the others are taken."""
+        self.batches += 1
+        try:
+            sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
+            if sealed is None:
+                return
+            data = open_bundle(sealed, province.folder.key("log"))
+            self.accepted += province.take(data, road="stick").accepted
+            batch = read_batch(data)
+            self.heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
+        except MessageError as error:
+            self.refused.append(Refused(path, "not_sealed_to_us", error.detail))
+        except IntakeRefusedError as error:
+            self.refused.append(Refused(path, error.code, error.detail))
+        except StickError as error:
+            self.refused.append(Refused(path, "not_a_file", error.detail))
+
+
+def _bundles(stick: Stick) -> list[str]:
+    """Paths of bundles, each terminal's in the order of its entries."""
     found = []
     for own in stick.names(FROM_TERMINALS):
         if _TERMINAL.match(own):
@@ -74,17 +107,24 @@ def _batches(stick: Stick) -> list[str]:
             starts = [
                 (int(match.group(1)), int(match.group(2)), name)
                 for name in stick.names(directory)
-                if (match := BATCH_NAME.match(name))
+                if (match := BUNDLE_NAME.match(name))
             ]
             found += [f"{directory}/{name}" for _, _, name in sorted(starts)]
-    return found[:BATCHES_MAX]
+    return found[:BUNDLES_MAX]
 
 
-def _lay_offer(province: Province, stick: Stick, terminal: Terminal) -> set[str]:
-    """The files first, the list last: a stick pulled out early offers what it offered before."""
-    items = province.offer(terminal)
+def _lay_offer(province: Province, stick: Stick, terminal: Terminal, *, laid: set[str]) -> None:
+    """The files first, the list last: a stick pulled out early offers what it offered before.
+
+    Args:
+        laid: digests of the files that lie there by now; most are for many terminals.
+    """
+    items = province.offer(terminal, whole=True)
     for item in items:
-        stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
-    own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}/offer.json"
-    stick.write(own, msgspec.json.encode(items))
-    return {item.sha256 for item in items}
+        if item.sha256 not in laid:
+            stick.write(f"{FILES}/{item.sha256}", province.file(terminal, item.path, item.sha256))
+            laid.add(item.sha256)
+    own = f"{TO_TERMINALS}/{terminal.ordinal}-{terminal.epoch}"
+    stick.write(f"{own}/offer.json", msgspec.json.encode(items))
+    head = province.head(terminal.ordinal, terminal.epoch)
+    stick.write(f"{own}/{HEAD}", msgspec.json.encode(head))

@@ -17,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.changes_file import Clearing
 from ledger.element import Element, RedemptionId, Right
+from ledger.entry import Void, read_entry
+from ledger.usage_file import SignedVoid
 from sync_agent.errors import ProvinceError
 from sync_agent.province.engine import append, bring_in_step, open_engine, shown
 from sync_agent.province.schema import (
@@ -40,10 +42,17 @@ class HeldHead:
 
 @dataclass(frozen=True, slots=True)
 class Unpublished:
-    """A redemption whose element no usage segment carries yet."""
+    """A redemption, or a void, that no usage segment carries yet.
 
-    element: Element
+    Attributes:
+        element: of a redemption.
+        void: the entry as its terminal signed it.
+    """
+
+    id: RedemptionId
     kecamatan: str
+    element: Element | None = None
+    void: SignedVoid | None = None
 
 
 class Store:
@@ -141,7 +150,7 @@ def chains(db: Connection) -> list[tuple[int, int]]:
 
 
 def unpublished(db: Connection, terminal: int, epoch: int) -> list[Unpublished]:
-    """A terminal's redemptions that no usage segment carries yet.
+    """A terminal's redemptions and voids that no usage segment carries yet.
 
     A chain is published in its own order, so what waits lies behind the last one published.
     """
@@ -153,16 +162,40 @@ def unpublished(db: Connection, terminal: int, epoch: int) -> list[Unpublished]:
         .where(redemption.c.seq > (through or 0))
         .order_by(redemption.c.seq)
     )
-    return [Unpublished(element_of(row), row.kecamatan) for row in rows]
+    elements = [(element_of(row), row.kecamatan) for row in rows]
+    given = [Unpublished(element.id, kecamatan, element) for element, kecamatan in elements]
+    return given + list(_voids(db, terminal, epoch, after=through or 0))
 
 
-def mark_published(db: Connection, kecamatan: str, number: int, ids: Sequence[Element]) -> None:
-    """Remember which segment carries these."""
-    append(
-        db,
-        published,
-        [(e.id.terminal, e.id.epoch, e.id.seq, kecamatan, number) for e in ids],
+def _voids(db: Connection, terminal: int, epoch: int, *, after: int) -> Iterator[Unpublished]:
+    """Voids with their own signatures: agents end a batch with each, so that it is kept."""
+    signed = (acknowledgement.c.terminal == terminal) & (acknowledgement.c.epoch == epoch)
+    of_entry = (entry.c.terminal == terminal) & (entry.c.epoch == epoch)
+    rows = db.execute(
+        select(entry.c.body, acknowledgement.c.signature)
+        .join(acknowledgement, signed & of_entry & (acknowledgement.c.seq == entry.c.seq))
+        .where(acknowledgement.c.seq > after)
     )
+    for body, signature in rows:
+        said = read_entry(body)
+        if isinstance(said.content, Void):
+            of_redemption = (redemption.c.terminal == terminal) & (redemption.c.epoch == epoch)
+            kecamatan = db.execute(
+                select(redemption.c.kecamatan)
+                .where(of_redemption)
+                .where(redemption.c.seq == said.content.seq)
+            ).scalar_one_or_none()
+            if kecamatan is not None:
+                void = SignedVoid(bytes(body), bytes(signature))
+                yield Unpublished(said.id, kecamatan, void=void)
+
+
+def mark_published(
+    db: Connection, kecamatan: str, number: int, ids: Sequence[RedemptionId]
+) -> None:
+    """Remember which segment carries these."""
+    rows = [(id.terminal, id.epoch, id.seq, kecamatan, number) for id in ids]
+    append(db, published, rows)
 
 
 def element_of(row: Row[Any]) -> Element:

@@ -170,9 +170,23 @@ class _Board:
             "head_short": head[:12],
             "twice_rupiah": state.get("twice_rupiah", 0),
             "twice": self.say.money(state.get("twice_rupiah", 0)),
+            "exposure": self._exposure(counter, state),
             "checked": checked,
             "starts": counter.starts,
         }
+
+    def _exposure(self, counter: CounterOnStage, state: Report) -> str:
+        """Asked once something was given away from home that nobody else can know of."""
+        if not state.get("twice_rupiah"):
+            return ""
+        found = counter.exposure(state.get("head") or "")
+        if not found:
+            return ""
+        event, money = found.get("event") or {}, self.say.money
+        return (
+            f"At most {money(found['twice'])} more here, {money(event.get('twice', 0))} at an event"
+            f" of both counters; a thief of this one could give {money(found['thief'])}."
+        )
 
     def _province(self, province: Report) -> Report:
         rows = province.get("redemptions", [])[:ROWS]

@@ -68,7 +68,7 @@ def prepare(folder: Path, *, seed: int | None, say: Say) -> Report:
     homes = _homes(_households(office))
     for card in drawer:
         home = card["kecamatan"]
-        card["home"] = f"loket {list(homes).index(home) + 1}" if home in homes else ""
+        card["home"] = f"counter {list(homes).index(home) + 1}" if home in homes else ""
     kept = {
         "report": report,
         "drawer": drawer + _not_ours(drawer),
@@ -279,13 +279,13 @@ def _programmes(household: Report) -> list[Report]:
 def _label(household: Report, status: str) -> Report:
     """What stands on the card in the drawer."""
     what = {
-        "replaced": "kartu lama",
-        "revoked": "kartu diblokir",
-        "sample": "kartu contoh",
-        "not_here": "tidak di daftar sini",
+        "replaced": "old card",
+        "revoked": "blocked card",
+        "sample": "shows, gives nothing",
+        "not_here": "not listed here",
     }.get(status)
     rights = [p["id"] for p in _programmes(household)] if household else []
-    name = household.get("name") or {"sample": "Kartu contoh"}.get(status, "Keluarga jauh")
+    name = household.get("name") or {"sample": "Sample card"}.get(status, "Family from afar")
     return {
         "name": name,
         "note": what or ", ".join(dict.fromkeys(rights)),
@@ -300,9 +300,9 @@ def _not_ours(drawer: list[Report]) -> list[Report]:
     letter = "A" if text[40] != "A" else "B"
     damaged = text[:40] + letter + text[41:]
     return [
-        {"name": "Kartu rusak", "note": "satu huruf berubah", "text": damaged,
+        {"name": "Damaged card", "note": "one letter changed", "text": damaged,
          "kecamatan": None, "status": "malformed"},
-        {"name": "Bukan kartu kami", "note": "QR lain", "text": "HTTPS://EXAMPLE.ID/MENU/17",
+        {"name": "Not our card", "note": "a menu's QR", "text": "HTTPS://EXAMPLE.ID/MENU/17",
          "kecamatan": None, "status": "not_our_card"},
     ]  # fmt: skip
 

@@ -13,9 +13,9 @@ from terminal.words import Words
 
 STATIC_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 STATIC_NAMES = (
-    *("counter.css", "verdict.css", "print.css"),
+    *("counter.css", "verdict.css", "print.css", "after.css"),
     *("counter.js", "stage.js", "wedge.js", "camera.js", "sound.js", "bar.js", "frame.js"),
-    "number.js",
+    *("number.js", "reader.js"),
 )
 
 

@@ -71,7 +71,9 @@ def test_five_steps_tick_themselves_off(demo: Demo, page: Page) -> None:
     _show_card(page, at=2)
     _give(page, at=2)
     _ticked(page, 3)
-    expect(_counter(page, 2).locator(".facts")).to_contain_text("could now be given twice: Rp")
+    facts = _counter(page, 2).locator(".facts")
+    expect(facts).to_contain_text("could now be given twice: Rp")
+    expect(facts).to_contain_text("a thief of this one could give Rp", timeout=20_000)
 
     for number in (1, 2):
         _press(page, number, "cable", "the road is open")

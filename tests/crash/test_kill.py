@@ -15,7 +15,7 @@ from terminal.counter import Presentation, Redeemed, Request
 from tests.crash.town import Town, make_town, start
 
 pytestmark = pytest.mark.crash
-KILLS = 20
+KILLS = 60
 SEED = 20261
 
 

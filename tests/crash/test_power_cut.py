@@ -73,7 +73,9 @@ def test_a_disk_that_lies_about_syncing_is_found_out_or_loses(
     assert any(end.lost or end.faults for end in ends)
 
 
-@pytest.mark.parametrize("error", [apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_FULL])
+@pytest.mark.parametrize(
+    "error", [apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_FULL]
+)
 def test_an_error_at_any_call_is_told_and_nothing_answered_is_lost(
     memory: Path, monkeypatch: pytest.MonkeyPatch, error: int
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from ledger.entry import Opened
 from ledger.errors import RolledBackError
 from ledger.folder import TerminalFolder
+from ledger.install import installed_version
 from ledger.journal import Identity, create_journal
 from sync_agent.agent import Report, sync_once
 from sync_agent.batch import Batch
@@ -238,6 +239,9 @@ def test_other_history_is_a_fork_that_changes_nothing_and_ends_service(
     assert (world.one.in_box / "metadata" / "timestamp.json").exists()
     with pytest.raises(RolledBackError):  # the province's word came along: no more service here
         install(world, world.one)
+    # What came by the same road is installed all the same: the machine knows what was given.
+    assert installed_version(world.one) == 3
+    assert taken(world.one, world.homes_1[1]) == 1
 
 
 def test_shut_out_terminal_is_told_at_the_next_contact(world: SyncWorld) -> None:

@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from card_codec.keys import PrivateKey
 from ledger.folder import TerminalFolder
+from ledger.sealing import seal_to_province
+from sync_agent.agent import sync_once
 from sync_agent.errors import NotOursError, StickError
 from sync_agent.province.sticks import StickReport, once_with
 from sync_agent.stick import Stick
+from sync_agent.stick_road import StickRoad
 from tests.sync_world import SyncWorld, acknowledged, batch_of, install, small_world, sync, taken
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -30,12 +35,24 @@ def stick(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def served(world: SyncWorld, tmp_path: Path) -> SyncWorld:
+    """The same, and terminal 1 has a ledger: it knows to whom entries are sealed."""
+    first = tmp_path / "first"
+    first.mkdir()
+    carry(world, first)
+    sync(world.one, first)
+    assert install(world, world.one).ledger == 1
+    return world
+
+
 def carry(world: SyncWorld, stick: Path) -> StickReport:
     """The stick is at the province once."""
     return once_with(world.province, Stick(stick))
 
 
-def test_stick_goes_in_once_and_does_both(world: SyncWorld, stick: Path) -> None:
+def test_stick_goes_in_once_and_does_both(served: SyncWorld, stick: Path) -> None:
+    world = served
     household = world.homes_1[0]
     carry(world, stick)
     world.take(world.one, household)
@@ -53,7 +70,8 @@ def test_stick_goes_in_once_and_does_both(world: SyncWorld, stick: Path) -> None
     assert acknowledged(world.one) == 1
 
 
-def test_acknowledged_entries_are_not_laid_down_again(world: SyncWorld, stick: Path) -> None:
+def test_acknowledged_entries_are_not_laid_down_again(served: SyncWorld, stick: Path) -> None:
+    world = served
     world.take(world.one, world.homes_1[0])
     sync(world.one, stick)
     carry(world, stick)
@@ -61,17 +79,19 @@ def test_acknowledged_entries_are_not_laid_down_again(world: SyncWorld, stick: P
     install(world, world.one)
     world.take(world.one, world.homes_1[1])
     assert sync(world.one, stick).uploaded == 1
-    assert (stick / "from-terminals" / "1-1" / "2-2.batch").exists()
+    assert (stick / "from-terminals" / "1-1" / "2-2.bundle").exists()
 
 
-def test_batch_that_covers_another_takes_its_place(world: SyncWorld, stick: Path) -> None:
+def test_batch_that_covers_another_takes_its_place(served: SyncWorld, stick: Path) -> None:
+    world = served
     for count in (1, 2, 3):
         world.take(world.one, world.homes_1[count - 1])
         assert sync(world.one, stick).uploaded == count
-    assert [p.name for p in (stick / "from-terminals" / "1-1").iterdir()] == ["1-3.batch"]
+    assert [p.name for p in (stick / "from-terminals" / "1-1").iterdir()] == ["1-3.bundle"]
 
 
-def test_stick_carried_a_hundred_times_changes_nothing_more(world: SyncWorld, stick: Path) -> None:
+def test_stick_carried_a_hundred_times_changes_nothing_more(served: SyncWorld, stick: Path) -> None:
+    world = served
     world.take(world.one, world.homes_1[0])
     sync(world.one, stick)
     carry(world, stick)
@@ -81,7 +101,48 @@ def test_stick_carried_a_hundred_times_changes_nothing_more(world: SyncWorld, st
     assert world.province_folder.repository.versions("snapshot") == version
 
 
-def test_stick_and_network_may_both_carry_the_same(world: SyncWorld, stick: Path) -> None:
+def test_restored_province_asks_again_by_stick(served: SyncWorld, stick: Path) -> None:
+    world = served
+    for household in world.homes_1[:2]:
+        world.take(world.one, household)
+        sync(world.one, stick)
+        carry(world, stick)
+        sync(world.one, stick)
+        install(world, world.one)
+    assert acknowledged(world.one) == 2
+    world.province.close()
+    for file in world.province_folder.root.glob("province.db*"):
+        file.unlink()
+    world.province = world.reopened()
+    for batch in (stick / "from-terminals" / "1-1").iterdir():
+        batch.unlink()
+    world.take(world.one, world.homes_1[2])
+    assert sync(world.one, stick).uploaded == 1
+    (refused,) = carry(world, stick).refused
+    assert refused.error == "gap"
+    assert sync(world.one, stick).uploaded == 3
+    carried = carry(world, stick)
+    assert (carried.accepted, len(world.province.redemptions())) == (3, 3)
+
+
+def test_head_on_a_hostile_stick_can_only_ask_for_more(served: SyncWorld, stick: Path) -> None:
+    world = served
+    for household in world.homes_1[:2]:
+        world.take(world.one, household)
+    head = stick / "to-terminals" / "1-1" / "head.json"
+    head.parent.mkdir(parents=True)
+    no_head = "00" * 32
+    for said in (f'{{"seq": {n}, "head": "{no_head}"}}' for n in (2, 99, -1)):
+        head.write_text(said)
+        assert sync(world.one, stick).uploaded == 2
+    head.unlink()
+    head.symlink_to(world.one.signing_key)
+    with pytest.raises(StickError):
+        sync(world.one, stick)
+
+
+def test_stick_and_network_may_both_carry_the_same(served: SyncWorld, stick: Path) -> None:
+    world = served
     world.take(world.one, world.homes_1[0])
     sync(world.one, stick)
     with world.serving() as at:
@@ -90,36 +151,92 @@ def test_stick_and_network_may_both_carry_the_same(world: SyncWorld, stick: Path
     assert len(world.province.redemptions()) == 1
 
 
+def test_stick_tells_nothing_to_whoever_carries_it(served: SyncWorld, stick: Path) -> None:
+    household = served.homes_1[0]
+    served.take(served.one, household)
+    plain = batch_of(served.one)
+    sync(served.one, stick)
+    (bundle,) = (stick / "from-terminals" / "1-1").iterdir()
+    sealed = bundle.read_bytes()
+    assert household in plain
+    assert household not in sealed
+    assert plain not in sealed
+    assert sealed.startswith(b"age-encryption.org/v1")
+
+
+def test_code_of_what_was_laid_is_that_of_what_was_taken(served: SyncWorld, stick: Path) -> None:
+    for household in served.homes_1:
+        served.take(served.one, household)
+    laid = sync(served.one, stick)
+    assert (laid.uploaded, laid.handed_over) == (3, "T001-0003")
+    assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", laid.code or "")
+    (head,) = carry(served, stick).heads
+    assert (head.number, head.code) == (laid.handed_over, laid.code)
+    with served.serving() as at:
+        assert sync(served.one, at.url).code == laid.code
+        served.take(served.one, served.homes_1[0], programme=2)
+        assert sync(served.one, at.url).code != laid.code
+
+
+def test_terminal_without_a_ledger_takes_it_before_it_lays_anything(
+    world: SyncWorld, stick: Path
+) -> None:
+    world.take(world.one, world.homes_1[0])
+    carry(world, stick)
+    first = sync(world.one, stick)
+    assert (first.uploaded, first.code, first.ledger_version) == (0, None, 1)
+    assert not (stick / "from-terminals").exists()
+    install(world, world.one)
+    assert sync(world.one, stick).uploaded == 1
+    assert carry(world, stick).accepted == 1
+
+
+def test_bundle_sealed_to_another_province_is_refused_and_lies_on(
+    served: SyncWorld, stick: Path
+) -> None:
+    served.take(served.one, served.homes_1[0])
+    road = StickRoad(Stick(stick), terminal=1, epoch=1, seal_to=PrivateKey.generate().public)
+    assert sync_once(served.one, road, now=0).uploaded == 1
+    (refused,) = carry(served, stick).refused
+    assert refused.error == "not_sealed_to_us"
+    assert (stick / refused.file).exists()
+    assert served.province.head(1, 1).seq == 0
+
+
 def test_empty_stick_brings_nothing_and_harms_nothing(world: SyncWorld, stick: Path) -> None:
     report = sync(world.one, stick)
     assert (report.uploaded, report.ledger_version, report.usage_new) == (0, None, 0)
 
 
 def test_hostile_stick_at_the_province_is_refused_file_by_file(
-    world: SyncWorld, stick: Path
+    served: SyncWorld, stick: Path
 ) -> None:
+    world = served
     world.take(world.one, world.homes_1[0])
     sync(world.one, stick)
     own = stick / "from-terminals" / "1-1"
     good = batch_of(world.one)
     secret = world.province_folder.root / "keys" / "online.pem"
-    (own / "2-2.batch").symlink_to(secret)
-    os.mkfifo(own / "3-3.batch")
-    (own / "4-4.batch").write_bytes(b"\0" * 3_000_000)
-    (own / "5-5.batch").write_bytes(good[:-1])
-    (own / "6-6.batch").mkdir()
+    (own / "2-2.bundle").symlink_to(secret)
+    os.mkfifo(own / "3-3.bundle")
+    (own / "4-4.bundle").write_bytes(b"\0" * 3_000_000)
+    (own / "5-5.bundle").write_bytes(good[:-1])
+    (own / "6-6.bundle").mkdir()
     (own / "notes.txt").write_text("hello")
     (stick / "from-terminals" / "9-1").mkdir()
-    (stick / "from-terminals" / "9-1" / "1-1.batch").write_bytes(good)
+    (stick / "from-terminals" / "9-1" / "1-1.bundle").write_bytes((own / "1-1.bundle").read_bytes())
+    sealed = seal_to_province(b"not a batch", world.log.public)
+    (own / "7-7.bundle").write_bytes(sealed)
     (stick / "from-terminals" / "../x".replace("/", "_")).mkdir()
     report = carry(world, stick)
     assert report.accepted == 1
     assert {r.file.rpartition("/")[2]: r.error for r in report.refused} == {
-        "2-2.batch": "not_a_file",
-        "3-3.batch": "not_a_file",
-        "4-4.batch": "not_a_file",
-        "5-5.batch": "malformed",
-        "6-6.batch": "not_a_file",
+        "2-2.bundle": "not_a_file",
+        "3-3.bundle": "not_a_file",
+        "4-4.bundle": "not_a_file",
+        "5-5.bundle": "not_sealed_to_us",
+        "6-6.bundle": "not_a_file",
+        "7-7.bundle": "malformed",
     }
     assert report.terminals == 2
 
@@ -169,8 +286,10 @@ def test_files_no_offer_names_any_more_leave_the_stick(world: SyncWorld, stick: 
     world.province.block(world.homes_1[0], 1, "lost")
     carry(world, stick)
     after = {p.name for p in (stick / "to-terminals" / "files").iterdir()}
+    offers = (stick / "to-terminals").glob("*/offer.json")
+    named = {item["sha256"] for offer in offers for item in json.loads(offer.read_bytes())}
     assert before - after
-    assert len(after) == len(before)
+    assert after == named
 
 
 def test_hostile_agent_that_writes_anything_into_the_in_box_changes_no_right(
@@ -213,7 +332,8 @@ def test_old_stick_never_takes_the_place_of_what_is_newer(world: SyncWorld, stic
     assert timestamp(world.one) == newer, "the terminal has taken it: it stands however old it is"
 
 
-def test_old_stick_still_brings_the_acknowledgement(world: SyncWorld, stick: Path) -> None:
+def test_old_stick_still_brings_the_acknowledgement(served: SyncWorld, stick: Path) -> None:
+    world = served
     world.take(world.one, world.homes_1[0])
     sync(world.one, stick)
     carry(world, stick)

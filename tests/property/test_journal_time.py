@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 from card_codec.keys import PrivateKey
 from ledger.clock import WALL_TRUST, Floor, Floors, Moment, judge_time
 from ledger.entry import Handover
+from ledger.floors import raise_floor
 from ledger.journal import Identity, create_journal
 from ledger.policy import DAY
 from tests.memory import MEMORY
@@ -61,7 +62,7 @@ class Time(RuleBasedStateMachine):
     def signed_time_comes(self, time: int, name: str) -> None:
         reading = self.clock.read()
         with self.journal.act() as act:
-            act.raise_floor(name, Floor(time, reading.boottime, reading.boot_id))
+            raise_floor(act.connection, name, Floor(time, reading.boottime, reading.boot_id))
 
     @rule()
     def entry_is_committed(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ledger.element import RedemptionId, Right
 from ledger.entry import Entry, Redemption, Void
-from sync_agent.errors import ForkError, SyncError
+from sync_agent.errors import ForkError, RefusedThereError, SyncError
 from sync_agent.province.cases import Case
 from tests.simulation.machine import Machine
 from tests.simulation.road import ProcessRoad
@@ -45,12 +45,40 @@ def _open_every_road(story: Story) -> None:
     for former in story.formers:
         story.hand_in_former(former)
     for _ in range(ROUNDS):
-        story.pass_time(7200)
-        for machine in story.serving():
-            story.sync(machine)
+        _all_sync(story)
     for machine in story.machines:
         if machine.gone and not machine.stolen:
             hand_in(story, machine)
+    _thieves_call(story)
+    _all_sync(story)  # a province put back from a copy may have learned of something just now
+
+
+def _all_sync(story: Story) -> None:
+    story.pass_time(7200)
+    for machine in story.serving():
+        story.sync(machine)
+
+
+def _thieves_call(story: Story) -> None:
+    """A stolen machine is shut out: the province takes nothing of it, and gives it nothing."""
+    outside = {(t.ordinal, t.epoch) for t in story.town.terminals if t.shut_out is not None}
+    for machine in story.machines:
+        if machine.whose not in outside or not machine.stolen:
+            continue
+        before = story.witness.province_holds(story.town.province).keys()
+        brought = sorted(machine.folder.in_box.rglob("*"))
+        told = ""
+        try:
+            machine.sync(ProcessRoad(story.network, machine.folder))
+        except RefusedThereError as error:
+            told = error.code
+        story.witness.say(
+            "a stolen terminal is shut out",
+            told == "shut_out"
+            and story.witness.province_holds(story.town.province).keys() == before
+            and sorted(machine.folder.in_box.rglob("*")) == brought,
+            f"{machine.name} was told {told!r}",
+        )
 
 
 def hand_in(story: Story, machine: Machine) -> None:

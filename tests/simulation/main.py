@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 import sys
@@ -10,21 +11,23 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 from tests.simulation.mishaps import MISHAPS
+from tests.simulation.road import FAULTS
 from tests.simulation.story import REDEMPTIONS, Story, Told
 from tests.simulation.town import SHM
 from tests.simulation.witness import BrokenPromiseError
+from tests.source_tree import ROOT
 
-MESSAGES = ("lost", "lost_answer", "doubled", "reordered", "truncated", "cut_answer", "flipped")
-"""What may happen to a message; stands in the histogram beside the mishaps."""
 LEADS_ON = {"image taken", "province saved", "backup made", "late arrivals"}
-EVERY_SEED = {*MISHAPS, "void", "fork told", "new epoch", "stick"} - LEADS_ON
+EVERY_SEED = {*MISHAPS, *FAULTS, "void", "fork told", "new epoch", "stick"} - LEADS_ON
+"""What must happen in each story, or it is none."""
+CODE = ("card_codec", "ledger", "terminal", "sync_agent", "provisioning", "tests/simulation")
 
 
 def main() -> None:
@@ -33,21 +36,46 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--list", type=Path, help="write one line of JSON for each seed")
+    parser.add_argument(
+        "--list", type=Path, help="a line of JSON for each seed; those it holds are not told again"
+    )
     asked = parser.parse_args()
     began = time.monotonic()
-    seeds = range(asked.first, asked.first + asked.seeds)
+    code = code_state()
+    done = listed(asked.list, code) if asked.list else set()
+    seeds = [s for s in range(asked.first, asked.first + asked.seeds) if s not in done]
     stories = []
-    with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
-        for told in pool.map(tell, seeds):
-            stories.append(told)
-            if asked.list:
-                with asked.list.open("a") as file:
-                    file.write(json.dumps(line_of(told)) + "\n")
-            if told.broken:
-                print(f"seed {told.seed}: {told.broken}", flush=True)
+    for told in tell_all(seeds, processes=asked.processes):
+        stories.append(told)
+        if asked.list:
+            with asked.list.open("a") as file:
+                file.write(json.dumps(line_of(told, code)) + "\n")
+        if told.broken:
+            print(f"seed {told.seed}: {told.broken}", flush=True)
     report(stories, seconds=time.monotonic() - began)
     sys.exit(1 if any(told.broken for told in stories) else 0)
+
+
+def tell_all(seeds: Sequence[int], *, processes: int = 2) -> Iterator[Told]:
+    """The stories of these seeds in their order, several at a time."""
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(tell, seeds)
+
+
+def code_state() -> str:
+    """A name for the code the stories run: what was seen holds for this code, and for no other."""
+    digest = hashlib.sha256()
+    for path in sorted(path for room in CODE for path in (ROOT / room).rglob("*.py")):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def listed(path: Path, code: str) -> set[int]:
+    """Seeds a list holds for this code."""
+    if not path.exists():
+        return set()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return {line["seed"] for line in lines if line["code"] == code}
 
 
 def tell(seed: int) -> Told:
@@ -79,9 +107,10 @@ def _broken(seed: int, story: Story | None, what: str) -> Told:
     return Told(seed, w.redemptions, 0, story.faults, w.checked, w.found, w.blind, what)
 
 
-def line_of(told: Told) -> dict[str, object]:
+def line_of(told: Told, code: str) -> dict[str, object]:
     """One seed's figures."""
     return {
+        "code": code,
         "seed": told.seed,
         "redemptions": told.redemptions,
         "doubles": told.found["double"],
@@ -95,6 +124,9 @@ def line_of(told: Told) -> dict[str, object]:
 def report(stories: list[Told], *, seconds: float) -> None:
     """What was seen, in one page."""
     failed = [told for told in stories if told.broken]
+    if not stories:
+        print("no seed to tell: the list holds them all")
+        return
     print(
         f"{len(stories)} seeds from {stories[0].seed}, {sum(t.redemptions for t in stories)}"
         f" redemptions, {seconds:.0f} s"

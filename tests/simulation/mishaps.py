@@ -61,7 +61,9 @@ def disk_full(story: Story) -> None:
     """No room for a while: nothing is given that was not recorded; with room it goes on."""
     machine = story.chance.choice(story.serving())
     machine.disk.faults.room = story.chance.randrange(0, 40_000)
-    machine.silent = story.chance.random() < 0.7
+    first = not any(one.seen["disk full"] for one in story.machines)
+    machine.silent = first or story.chance.random() < 0.7
+    story.faults["disk nearly full"] += not machine.silent
     before = machine.seen["disk full"]
     for _ in range(40):
         story.family_comes(machine)

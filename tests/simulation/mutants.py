@@ -19,10 +19,11 @@ from unittest import mock
 from ledger import journal
 from ledger.act import Act
 from ledger.clock import Moment
-from ledger.element import Element, read_usage
+from ledger.element import Element
 from ledger.entry import Entry
 from ledger.errors import JournalError
 from ledger.union import Known, Taken
+from ledger.usage_file import read_usage
 from sync_agent import agent
 from sync_agent.province import cases, intake, schema
 from sync_agent.province.writing import Rows
@@ -75,7 +76,7 @@ def _cursor() -> Iterator[None]:
     sent: dict[bytes, int] = {}
     batches = agent._batches
 
-    def resume(of: Any, known: object) -> int:
+    def resume(of: Any, known: object, *, live: bool) -> int:
         return sent.get(of.leaf(1) or b"", 0) + 1
 
     def noted(of: Any, start: int) -> Iterator[Any]:
@@ -92,7 +93,7 @@ def _cursor() -> Iterator[None]:
 
 @mutant("agent goes on from its own acknowledgement, unasked")
 def _unasked() -> Iterator[None]:
-    def resume(of: Any, known: object) -> int:
+    def resume(of: Any, known: object, *, live: bool) -> int:
         acknowledged = of.acknowledged()
         return acknowledged.seq + 1 if acknowledged else 1
 
@@ -118,10 +119,10 @@ def _deleted() -> Iterator[None]:
 def _replaced() -> Iterator[None]:
     take = Known.take_segment
 
-    def replacing(self: Known, data: bytes) -> int:
+    def replacing(self: Known, data: bytes, roll: Any = None) -> int:
         self._db.execute("DROP TRIGGER IF EXISTS element_never_deleted")
         self._db.execute("DELETE FROM element WHERE basis = 0")
-        return take(self, data)
+        return take(self, data, roll)
 
     with mock.patch.object(Known, "take_segment", replacing):
         yield
@@ -132,9 +133,11 @@ def _numbers() -> Iterator[None]:
     with mock.patch.object(Known, "segments", return_value=set()):
         take = Known.take_segment
 
-        def by_number(self: Known, data: bytes) -> int:
+        def by_number(self: Known, data: bytes, roll: Any = None) -> int:
             file, _ = read_usage(data)
-            return take(self, data) if file.number >= self.next_segment(file.kecamatan) else 0
+            sql = "SELECT 1 FROM segment WHERE kecamatan = ? AND number = ?"
+            known = self._rows(sql, file.kecamatan, file.number)
+            return 0 if known else take(self, data, roll)
 
         with mock.patch.object(Known, "take_segment", by_number):
             yield

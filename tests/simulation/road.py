@@ -44,6 +44,7 @@ class Network:
     Attributes:
         province: the province as it stands now.
         badness: chance that something happens to one message.
+        due: what has to happen yet, the sooner the better.
         late: batches that arrive another day.
         seen: what happened, counted.
         blamed: terminals told that the province holds another history.
@@ -52,14 +53,17 @@ class Network:
     province: Callable[[], Province]
     chance: random.Random = field(default_factory=lambda: random.Random(0))
     badness: float = 0.0
+    due: set[str] = field(default_factory=set)
     late: list[tuple[bytes, str]] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
 
     def fate(self, *possible: str) -> str:
         """What happens to this message."""
-        if self.chance.random() >= self.badness:
+        due = sorted(self.due.intersection(possible))
+        if self.chance.random() >= (3 * self.badness if due else self.badness):
             return ""
-        fate = self.chance.choice(possible)
+        fate = self.chance.choice(due or possible)
+        self.due.discard(fate)
         self.seen[fate] += 1
         return fate
 
@@ -88,6 +92,7 @@ class ProcessRoad:
     """One terminal's way to the province and back."""
 
     is_live = True
+    takes_entries = True
 
     def __init__(self, network: Network, folder: TerminalFolder) -> None:
         self._network = network

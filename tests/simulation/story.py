@@ -24,7 +24,7 @@ from terminal.errors import WrongRequestError
 from tests.simulation import ends, mishaps
 from tests.simulation.disk import Disk
 from tests.simulation.machine import Drives, Machine
-from tests.simulation.road import Network, ProcessRoad
+from tests.simulation.road import FAULTS, Network, ProcessRoad
 from tests.simulation.town import begin, keys_in_order
 from tests.simulation.witness import Named, Witness
 from tests.world import KEC_1, FakeClock
@@ -98,7 +98,7 @@ class Story:
     def tell(self) -> Told:
         """From the first morning to the last reckoning."""
         with self._drives_plugged(), keys_in_order(f"story {self.seed}"):
-            self.network.badness = 0.12
+            self.network.badness, self.network.due = 0.12, set(FAULTS)
             planned = mishaps.planned(self.chance, REDEMPTIONS)
             step = 0
             while (self.witness.redemptions < REDEMPTIONS or planned) and step < STEPS_MAX:
@@ -229,13 +229,13 @@ class Story:
 
     def by_stick(self, machine: Machine) -> None:
         """Somebody carries a stick there and back; now and then it is damaged on the way."""
-        stick = Stick(self.stick)
-        whose = machine.whose
-        self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1]))
+        stick, whose = Stick(self.stick), machine.whose
+        key = self.town.log.public
+        self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1], seal_to=key))
         mishaps.damage(self, self.stick)
         mishaps.carry(self, stick)
         if not machine.gone:
-            self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1]))
+            self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1], seal_to=key))
         self.faults["stick"] += 1
 
     def accused(self, machine: Machine, told: str) -> None:
@@ -259,13 +259,19 @@ class Story:
         return machine
 
     def hand_in_former(self, folder: TerminalFolder) -> None:
-        """The chain of an earlier epoch goes to the province by a stick that is not damaged."""
+        """The chain of an earlier epoch goes to the province by a stick that is not damaged.
+
+        Twice: if the province was put back from a copy meanwhile, it asks for more on the way back.
+        """
         path = self.folder / "careful-stick"
         path.mkdir(exist_ok=True)
         stick, config = Stick(path), folder.config
-        road = StickRoad(stick, terminal=config.ordinal, epoch=config.epoch)
-        sync_once(folder, road, now=self.town.clock.wall)
-        mishaps.carry(self, stick)
+        road = StickRoad(
+            stick, terminal=config.ordinal, epoch=config.epoch, seal_to=self.town.log.public
+        )
+        for _ in range(2):
+            sync_once(folder, road, now=self.town.clock.wall)
+            mishaps.carry(self, stick)
 
     def release(self) -> None:
         """The office signs and the province takes it."""

@@ -61,7 +61,12 @@ class Witness:
         element = entry.element()
         assert element is not None
         known = machine.views.setdefault(element.right, {})
-        taken = sum(q for (id, _), q in known.items() if id not in machine.voided)
+        # A void from elsewhere may have come with the usage; one that nobody made counts nowhere.
+        taken = sum(
+            quantity
+            for (id, _), quantity in known.items()
+            if id not in machine.voided and (id, b"") not in self.voids
+        )
         owed = self.quantity(element.right)
         self.say(
             "nothing is given beyond what this terminal knows",
@@ -75,6 +80,7 @@ class Witness:
     def took_back(self, machine: Machine, seq: int) -> None:
         """A void was said to be durable."""
         machine.voided.add(RedemptionId(*machine.whose, seq))
+        self.voids.add((RedemptionId(*machine.whose, seq), b""))
 
     def brought_back(self, machine: Machine, copy: Path) -> None:
         """A copy was brought back: all it holds counts as taken from the first act on."""

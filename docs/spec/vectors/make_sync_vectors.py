@@ -4,7 +4,8 @@
     python -m docs.spec.vectors.make_sync_vectors --check   fails if they are not so
 
 Everything is put together here with a plain CBOR writer, not with the project's own. The compressed
-form of a message is not unique, so its vectors hold the bytes before compression.
+form of a message is not unique, so its vectors hold the bytes before compression; of a usage
+segment the columns.
 """
 
 import hashlib
@@ -264,67 +265,92 @@ def acknowledgement_cases() -> Iterator[tuple[str, Case]]:
 ROW = struct.Struct(">HBIBBBIII")
 
 
+def usage_columns(rows: Sequence[tuple[int, ...]]) -> bytes:
+    """Each row a run of its own terminal: how many, whose, then a column for each number."""
+    numbers = [len(rows), *(n for row in rows for n in (row[0], row[1], 1))]
+    rights = [(row[4], row[5], row[3], row[6]) for row in rows]
+    things = sorted(set(rights))
+    numbers += [len(things), *(n for thing in things for n in thing)]
+    said = [
+        (row[2], row[7] * 2, things.index(right), row[8])
+        for row, right in zip(rows, rights, strict=True)
+    ]
+    return b"".join(map(number, [*numbers, *(n for column in zip(*said) for n in column)]))  # noqa: B905
+
+
 def usage_record(rows: Sequence[tuple[int, ...]], **change: object) -> bytes:
     """A segment of rows: terminal, epoch, seq, member, programme, window, quantity, and so on."""
-    data = b"".join(ROW.pack(*row) for row in rows)
-    columns = b"".join(data[at :: ROW.size] for at in range(ROW.size))
-    households = HOUSEHOLD * len(rows)
-    leaves = b"".join(hashlib.sha256(ROW.pack(*row)).digest()[:8] for row in rows)
     fields = {
-        "form": "khb-usage-1",
+        "form": "khb-usage-2",
         "kecamatan": "629901",
         "number": 1,
-        "fixed": columns,
-        "households": households,
-        "leaves": leaves,
+        "prev": b"",
+        "columns": usage_columns(rows),
+        "households": HOUSEHOLD * len(rows),
+        "leaves": b"".join(hashlib.sha256(ROW.pack(*row)).digest()[:8] for row in rows),
+        "voids": [],
     }
     return pack(list((fields | change).values()))
 
 
+def signed_void(seq: int, *, of: int) -> list[bytes]:
+    """A void as its terminal signed it."""
+    content = [of, "salah orang", "WK"]
+    body = pack([1, 1, 1, seq, leaf(TAKEN), 4, MOMENT, 1, "RB", content])
+    return [body, sign(TERMINAL, b"KHB-HEAD-v1\0" + leaf(body))]
+
+
+USAGE: list[tuple[int, ...]] = [
+    (1, 1, 2, 0, 1, 1, 1, AT // 60, 0),
+    (2, 1, 7, 3, 3, 1, 2, AT // 60 + 5, 41),
+]
+
+
 def usage_cases() -> Iterator[tuple[str, Case]]:
     """Place and content of each vector of the usage segment."""
-    rows = [(1, 1, 2, 0, 1, 1, 1, AT // 60, 0), (2, 1, 7, 3, 3, 1, 2, AT // 60 + 5, 41)]
-    names = ("terminal", "epoch", "seq", "member", "programme", "window", "quantity", "minute",
-             "counter")  # fmt: skip
-    for name, description, own in (
-        ("empty", "No element.", []),
-        ("two-elements", "A household's parcel, and visits of member 3 by chip.", rows),
-    ):
-        yield (
-            f"usage/valid/{name}",
-            {
-                "description": description,
-                "input": usage_record(own).hex(),
-                "expected": {
-                    "kecamatan": "629901",
-                    "number": 1,
-                    "elements": [
-                        dict(zip(names, row, strict=True))
-                        | {
-                            "household": HOUSEHOLD.hex(),
-                            "leaf": hashlib.sha256(ROW.pack(*row)).hexdigest()[:16],
-                        }
-                        for row in own
-                    ],
-                },
-            },
-        )
-    for name, description, data in (
+    first = hashlib.sha256(usage_record(USAGE)).digest()
+    voids = [signed_void(3, of=2)]
+    valid: tuple[tuple[str, str, list[tuple[int, ...]], dict[str, object]], ...] = (
+        ("empty", "No element.", [], {}),
+        ("two-elements", "A household's parcel, and visits of member 3 by chip.", USAGE, {}),
+        ("void", "What follows another: the parcel was taken back.", [],
+         {"number": 2, "prev": first, "voids": voids}),
+    )  # fmt: skip
+    for name, description, own, change in valid:
+        expected = {
+            "kecamatan": "629901",
+            "number": 2 if change else 1,
+            "voids": len(voids) if change else 0,
+            "elements": [usage_element(row) for row in own],
+        }
+        data = usage_record(own, **change).hex()
+        case = {"description": description, "input": data, "expected": expected}
+        yield f"usage/valid/{name}", case
+    invalid: tuple[tuple[str, str, dict[str, object]], ...] = (
         ("household-short", "A column with a byte less.", {"households": HOUSEHOLD[1:]}),
         ("leaf-short", "A leaf too few.", {"leaves": bytes(8)}),
-        ("fixed-short", "A row too few.", {"fixed": bytes(ROW.size)}),
+        ("columns-short", "A number too few.", {"columns": usage_columns(USAGE)[:-1]}),
+        ("columns-long", "A number to spare.", {"columns": usage_columns(USAGE) + b"\0"}),
+        ("runs", "Two runs of one terminal.", {"columns": usage_columns([USAGE[0]] * 2)}),
+        ("prev-short", "It follows 31 bytes.", {"prev": bytes(31)}),
+        ("void-unsigned", "A void nobody signed.", {"voids": [[voids[0][0], b""]]}),
         ("kecamatan", "Five digits.", {"kecamatan": "62990"}),
         ("number-true", "true is not 1.", {"number": True}),
-        ("form", "Another form.", {"form": "khb-usage-2"}),
-    ):
-        yield (
-            f"usage/invalid/{name}",
-            {
-                "description": description,
-                "input": usage_record(rows, **data).hex(),
-                "expected_error": "RecordError",
-            },
-        )
+        ("form", "Another form.", {"form": "khb-usage-1"}),
+    )
+    for name, description, change in invalid:
+        data = usage_record(USAGE, **change).hex()
+        case = {"description": description, "input": data, "expected_error": "RecordError"}
+        yield f"usage/invalid/{name}", case
+
+
+def usage_element(row: tuple[int, ...]) -> dict[str, object]:
+    """What a row of columns says."""
+    names = ("terminal", "epoch", "seq", "member", "programme", "window", "quantity", "minute",
+             "counter")  # fmt: skip
+    digest = hashlib.sha256(ROW.pack(*row)).hexdigest()
+    said = dict(zip(names, row, strict=True))
+    return said | {"household": HOUSEHOLD.hex(), "leaf": digest[:16]}
 
 
 def main() -> int:

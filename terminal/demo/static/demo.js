@@ -33,6 +33,7 @@ async function act(counter, button) {
     said.textContent = "the demo does not answer; is it stopped?";
   }
   button.disabled = false;
+  if (document.activeElement === document.body) button.focus();  // a disabled button loses it
   look();
 }
 
@@ -61,6 +62,7 @@ function showCounter(counter, state) {
   else facts.append(`waiting for a road: ${state.waiting} · head ${state.head_short}`);
   if (state.twice_rupiah > 0) {
     facts.append(" · ", bold(`could now be given twice: ${state.twice}`));
+    if (state.exposure) facts.append(` ${state.exposure}`);
   } else if (state.up) facts.append(` · could be given twice: ${state.twice}`);
   const checked = counter.querySelector(".checked");
   checked.hidden = !state.checked;

@@ -28,7 +28,7 @@ DESK = (
 
 
 def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
 class OnDesk(InProcessLink):

@@ -20,7 +20,7 @@ SENTENCE = re.compile(r"[^\n]+\.\n")
 
 
 def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

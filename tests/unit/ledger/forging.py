@@ -7,8 +7,9 @@ from tuf.api.metadata import Metadata, MetaFile, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
 from card_codec.keys import PrivateKey
-from ledger.repository import TIME_FIELD, tuf_signer
+from ledger.repository import TIME_FIELD, online_role, tuf_signer
 from tests.point import Point
+from tests.world import KEC_1
 
 
 def told(point: Point) -> str:
@@ -50,13 +51,17 @@ def publish(point: Point) -> None:
 def online_roles(
     point: Point, *, status: dict[str, bytes] | None = None, usage: dict[str, bytes] | None = None
 ) -> None:
-    """Roles of the online key with files of one's choice, published."""
-    for role, files in (("status", status), ("usage", usage)):
-        if files is not None:
-            targets = Targets()
-            for path, data in files.items():
-                point.world.repository.add_target(targets, path, data)
-            sign(point, role, targets, point.world.online)
+    """The online key's role of the first kecamatan with files of one's choice, published."""
+    role, world = online_role(KEC_1), point.world
+    held = world.repository.load(role, Targets)
+    targets = Targets()
+    for first, files in (("status/", status), ("usage/", usage)):
+        for path, info in held.targets.items() if files is None else ():
+            if path.startswith(first):
+                targets.targets[path] = info
+        for path, data in (files or {}).items():
+            world.repository.add_target(targets, path, data)
+    sign(point, role, targets, world.online)
     publish(point)
 
 

@@ -22,7 +22,7 @@ from terminal.counter import Redeemed, open_counter
 from tests.commands import Command
 from tests.point import Point, make_point
 from tests.simulation.town import make_terminal
-from tests.sync_world import SyncWorld, small_world, sync
+from tests.sync_world import SyncWorld, install, small_world, sync
 from tests.unit.ledger.journals import tamper
 from tests.world import KEC_1
 
@@ -141,6 +141,9 @@ def test_brought_back_in_a_new_epoch_all_counts_as_taken_and_is_handed_in(
     assert check_journal(folder.journal, terminal=1, epoch=2).faults == ()
     stick = tmp_path / "stick"
     stick.mkdir()
+    once_with(world.province, Stick(stick))
+    assert sync(folder, stick).uploaded == 0, "the ledger comes first: it says to whom to seal"
+    assert install(world, folder).ledger is not None
     sync(open_folder(folder.root / "former" / "1"), stick)
     once_with(world.province, Stick(stick))
     assert world.province.head(1, 1).seq == 1

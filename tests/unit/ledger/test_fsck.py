@@ -10,11 +10,12 @@ import pytest
 
 from card_codec.keys import PrivateKey
 from ledger.acknowledgement import Acknowledgement
-from ledger.element import Element, RedemptionId, write_usage
+from ledger.element import Element, RedemptionId
 from ledger.entry import Basis, Handover, Redemption, Void, genesis, make_entry, sign_head
 from ledger.errors import JournalError
 from ledger.fsck import Checked, check_journal
 from ledger.journal import Identity, Journal, create_journal
+from ledger.usage_file import write_usage
 from tests.unit.ledger.journals import RIGHT, commit, fresh, given, rows, tamper
 from tests.unit.ledger.samples import CONTENTS, ELEMENTS, KEY, MOMENT
 
@@ -112,7 +113,8 @@ PLANTED = {
     ),
     "usage segment lost": ("DELETE FROM segment WHERE number = 2", "is counted, and nothing"),
     "usage segment damaged": (
-        "UPDATE segment SET data = substr(data, 1, 40) WHERE number = 2", "usage 2 of 629901: a co"
+        "UPDATE segment SET data = substr(data, 1, 40) WHERE number = 2",
+        "usage 2 of 629901: not a UsageFile",
     ),
     "usage segment renumbered": (
         "UPDATE segment SET number = 5 WHERE number = 2", "usage 5 of 629901 names another"

@@ -34,7 +34,7 @@ def files(point: Point) -> list[str]:
     box = point.folder.in_box
     found = sorted(str(p.relative_to(box)) for p in box.rglob("*") if p.is_file())
     newest = {TIMESTAMP, "metadata/2.snapshot.json", "metadata/2.targets.json"}
-    newest |= {f"metadata/2.{role}.json" for role in ("status", "usage", f"changes-{KEC_1}")}
+    newest |= {f"metadata/2.{role}.json" for role in (f"online-{KEC_1}", f"changes-{KEC_1}")}
     return [name for name in found if name in newest]
 
 
@@ -121,7 +121,7 @@ def test_target_that_is_not_what_was_signed_is_refused(point: Point) -> None:
 
 def test_files_of_two_deliveries_are_not_mixed(point: Point) -> None:
     box = point.folder.in_box / "metadata"
-    for role in ("snapshot", "targets", "status", "usage", f"changes-{KEC_1}"):
+    for role in ("snapshot", "targets", f"online-{KEC_1}", f"changes-{KEC_1}"):
         newer = (box / f"2.{role}.json").read_bytes()
         (box / f"2.{role}.json").write_bytes((box / f"1.{role}.json").read_bytes())
         assert stays(point), role

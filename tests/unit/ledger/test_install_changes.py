@@ -280,8 +280,8 @@ def test_base_under_the_name_of_changes_is_refused(point: Point) -> None:
 def test_delta_signed_by_the_online_key_is_refused(point: Point) -> None:
     world = point.world
     file = make_changes(world.base(KEC_1), number=1, wanted=Wanted())
-    for role in ("status", "usage"):
-        online_roles(point, **{role: {f"changes/{KEC_1}/1.cbor.zst": write_changes(file)}})
+    for said in ("status", "usage"):
+        online_roles(point, **{said: {f"changes/{KEC_1}/1.cbor.zst": write_changes(file)}})
         point.bring()
         point.take()
         assert installed(point)[0] == {KEC_1: 0, KEC_2: 0}

@@ -9,10 +9,10 @@ from tuf.api.metadata import Snapshot
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from card_codec.status import StatusList
-from ledger.element import write_usage
 from ledger.policy import DAY, Window
 from ledger.record import compress
-from ledger.rights_file import StatusFile, make_base, state_root, write_status
+from ledger.rights_file import StatusFile, make_base, state_root, status_path, write_status
+from ledger.usage_file import usage_path, write_usage
 from terminal.counter import Redeemed
 from terminal.decision import Approved
 from tests.point import Point, make_point, taken_elsewhere
@@ -79,13 +79,13 @@ def test_version_that_no_entry_can_name_is_refused(point: Point, version: int) -
     point.restart()
 
 
-@pytest.mark.parametrize("role", ["targets", "status", "usage", f"changes-{KEC_1}"])
+@pytest.mark.parametrize("role", ["targets", f"online-{KEC_1}", f"changes-{KEC_1}"])
 def test_snapshot_that_drops_a_role_is_refused(point: Point, role: str) -> None:
     sign_snapshot(point, lambda snapshot: snapshot.meta.pop(f"{role}.json"))
     assert role in told(point)
 
 
-@pytest.mark.parametrize("role", ["targets", "status", "usage", f"changes-{KEC_1}"])
+@pytest.mark.parametrize("role", ["targets", f"online-{KEC_1}", f"changes-{KEC_1}"])
 def test_snapshot_that_takes_a_role_back_is_refused(point: Point, role: str) -> None:
     honest(point)
     before, answers = point.held(), point.answers()
@@ -122,15 +122,16 @@ def test_usage_withdrawn_altogether_stays_taken(point: Point) -> None:
 
 
 def test_gap_in_the_numbers_of_usage_is_refused(point: Point) -> None:
-    segment = write_usage(KEC_1, 3, [taken_elsewhere(point.ids["mawar"], seq=9)])
-    online_roles(point, usage={f"usage/{KEC_1}/3.cbor.zst": segment})
+    stolen = [taken_elsewhere(point.ids["mawar"], seq=9)]
+    segment = write_usage(KEC_1, 3, stolen, prev=bytes(32))
+    online_roles(point, usage={usage_path(KEC_1, 3): segment})
     assert told(point) == f"usage 2 of {KEC_1} is missing, and later ones were brought"
 
 
 @pytest.mark.parametrize(("kecamatan", "number"), [(KEC_2, 2), (KEC_1, 3)])
 def test_segment_under_another_name_is_refused(point: Point, kecamatan: str, number: int) -> None:
     segment = write_usage(kecamatan, number, [taken_elsewhere(point.ids["mawar"], seq=9)])
-    online_roles(point, usage={f"usage/{KEC_1}/2.cbor.zst": segment})
+    online_roles(point, usage={usage_path(KEC_1, 2): segment})
     assert told(point) == f"usage 2 of {KEC_1} names another segment"
 
 
@@ -145,7 +146,7 @@ NO_USAGE = {
 
 @pytest.mark.parametrize("data", NO_USAGE.values(), ids=NO_USAGE.keys())
 def test_signed_file_that_is_no_usage_is_refused(point: Point, data: bytes) -> None:
-    online_roles(point, usage={f"usage/{KEC_1}/2.cbor.zst": data})
+    online_roles(point, usage={usage_path(KEC_1, 2): data})
     assert told(point)
     honest(point)
 
@@ -180,8 +181,7 @@ def still_blocked(point: Point) -> bool:
 
 
 def test_status_bit_cleared_online_stays_set(point: Point) -> None:
-    files = {f"status/{kec}.cbor": cleared(point, kec) for kec in (KEC_1, KEC_2)}
-    online_roles(point, status=files)
+    online_roles(point, status={status_path(KEC_1): cleared(point)})
     assert still_blocked(point)
 
 
@@ -202,10 +202,10 @@ def test_blocked_card_stays_blocked_in_a_new_list_of_households(point: Point) ->
 
 
 def test_status_of_another_list_of_households_is_refused(point: Point) -> None:
-    online_roles(point, status={f"status/{KEC_1}.cbor": cleared(point, root=bytes(32))})
+    online_roles(point, status={status_path(KEC_1): cleared(point, root=bytes(32))})
     assert told(point) == f"the blocked cards of {KEC_1} are of other rights than brought"
 
 
 def test_status_of_another_kecamatan_is_refused(point: Point) -> None:
-    online_roles(point, status={f"status/{KEC_1}.cbor": cleared(point, KEC_2)})
+    online_roles(point, status={status_path(KEC_1): cleared(point, KEC_2)})
     assert told(point) == f"the blocked cards of {KEC_1} are those of {KEC_2}"

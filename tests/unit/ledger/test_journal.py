@@ -24,6 +24,7 @@ from ledger.entry import (
     genesis,
 )
 from ledger.errors import JournalDamagedError, NotSavedError, RecordError
+from ledger.floors import raise_floor
 from ledger.journal import Journal, open_journal
 from tests.unit.ledger.journals import RIGHT, commit, everything, fresh, given, rows, tamper
 from tests.unit.ledger.samples import CONTENTS, HOUSEHOLD, KEY, MOMENT
@@ -86,7 +87,7 @@ def test_act_that_fails_leaves_nothing(journal: Journal) -> None:
     def fail_at_the_end() -> None:
         with journal.act() as act:
             act.append(given(), moment=MOMENT, ledger=5, officer="UJI", signer=KEY)
-            act.raise_floor("office", Floor(5))
+            raise_floor(act.connection, "office", Floor(5))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -233,7 +234,7 @@ def test_reader_is_not_held_up_by_a_writer(journal: Journal) -> None:
 def test_floor_only_rises(journal: Journal) -> None:
     for time, held in ((50, 50), (40, 50), (50, 50), (60, 60)):
         with journal.act() as act:
-            act.raise_floor("office", Floor(time, time, b"bootboot"))
+            raise_floor(act.connection, "office", Floor(time, time, b"bootboot"))
         assert journal.floors().office == Floor(held, held, b"bootboot")
     assert journal.floors().online == Floor()
 
@@ -338,7 +339,7 @@ def test_entry_committed_between_two_looks_is_no_damage(
     """The agent opens the journal at any moment, and so in the middle of the counter's next act."""
     commit(journal, given())
     reader = open_journal(journal.path, reading=True)
-    look = Journal._rows
+    look = Journal.rows
 
     def look_and_meanwhile(self: Journal, sql: str, *values: object) -> list[tuple[object, ...]]:
         found = look(self, sql, *values)
@@ -346,7 +347,7 @@ def test_entry_committed_between_two_looks_is_no_damage(
             commit(journal, given())
         return found
 
-    monkeypatch.setattr(Journal, "_rows", look_and_meanwhile)
+    monkeypatch.setattr(Journal, "rows", look_and_meanwhile)
     reader.check_head()
     monkeypatch.undo()
     assert journal.head().seq > 1

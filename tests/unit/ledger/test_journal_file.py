@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from card_codec.keys import PrivateKey
+from ledger.boot import check_pages
 from ledger.errors import JournalDamagedError, JournalError
 from ledger.folder import TerminalFolder, open_folder
 from ledger.journal import Identity, create_journal, open_journal
@@ -195,7 +196,7 @@ def look_through(path: Path) -> bool:
     """What a counter does before a day of service."""
     journal = open_journal(path)
     try:
-        journal.check_pages()
+        check_pages(journal)
     finally:
         journal.close()
     return True

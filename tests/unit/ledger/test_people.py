@@ -21,10 +21,10 @@ from ledger.journal import Journal, open_journal
 from ledger.people import INDEX, NOBODY, People, homes_of, open_people, served_desa
 from ledger.people_file import people_path, read_people, seal_people, write_people
 from ledger.policy import HomeException
-from ledger.repository import tuf_signer
+from ledger.repository import online_role, tuf_signer
 from ledger.sealing import SEALED_SIZE_MAX, seal
 from tests.villagers import Villagers
-from tests.world import DESA_1, DESA_2, KEC_2, World
+from tests.world import DESA_1, DESA_2, KEC_1, KEC_2, World
 
 NIK, KK = "6299010101900001", "6299012802260003"
 NAMES = ("Siti Aminah", "Rahmad Aminah")
@@ -193,9 +193,11 @@ def test_people_file_signed_by_the_online_key_is_not_even_looked_at(village: Vil
     (path, sealed) = next(forged.sealed(world.policy()))
     village.villagers.families.pop(DESA_1)
     world.publish()
-    usage = Targets()
+    usage = world.repository.load(online_role(KEC_1), Targets)
     world.repository.add_target(usage, path, sealed)
-    world.repository.sign(usage, "usage", signers=[tuf_signer(world.online)], now=world.clock.wall)
+    world.repository.sign(
+        usage, online_role(KEC_1), signers=[tuf_signer(world.online)], now=world.clock.wall
+    )
     world.repository.publish(tuf_signer(world.online), now=world.clock.wall)
     shutil.rmtree(village.folder.in_box)
     world.bring(village.folder)

@@ -10,11 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from card_codec import canonical
-from ledger.element import read_usage, write_usage
+from ledger.element import Element, RedemptionId, Right
 from ledger.errors import RecordError
 from ledger.policy import Policy, Words
-from ledger.record import Record, compress, inflate, pack, unpack
-from ledger.rights_file import HouseholdRow, MemberRight, make_base, read_base, write_base
+from ledger.record import TIME_MAX, Record, compress, inflate, pack, unpack
+from ledger.rights_file import (
+    HouseholdRow,
+    MemberRight,
+    MoreBlocked,
+    make_base,
+    read_base,
+    read_more,
+    write_base,
+    write_more,
+)
+from ledger.usage_file import SignedVoid, read_usage, write_usage
 from tests.unit.ledger.samples import ACKNOWLEDGEMENT, BASE, ELEMENTS, RECORDS, ROWS
 
 SIZE_MAX = 100_000
@@ -174,17 +184,86 @@ def test_usage_holds_its_elements_whatever_their_order() -> None:
 
 def test_usage_with_columns_that_do_not_fit_is_refused() -> None:
     file, _ = read_usage(write_usage("629901", 1, ELEMENTS))
-    for name in ("fixed", "households", "leaves"):
-        cut = msgspec.structs.replace(file, **{name: getattr(file, name)[:-1]})
-        with pytest.raises(RecordError, match="a usage file"):
-            read_usage(compress(pack(cut)))
+    columns = inflate(file.columns)
+    for change in (
+        {"households": file.households[:-1]},
+        {"leaves": file.leaves[:-8]},
+        {"prev": b"short"},
+        {"columns": compress(columns[:-1])},
+        {"columns": compress(columns + b"\0")},
+        {"columns": compress(bytes([columns[0] + 1]) + columns[1:])},
+        {"columns": compress(columns.replace(b"\1", b"\x81\0", 1))},
+    ):
+        with pytest.raises(RecordError):
+            read_usage(pack(msgspec.structs.replace(file, **change)))
+
+
+def test_usage_truncated_anywhere_is_refused() -> None:
+    data = write_usage("629901", 2, ELEMENTS, prev=bytes(32))
+    for length in range(len(data)):
+        with pytest.raises(RecordError):
+            read_usage(data[:length])
+
+
+def test_usage_of_unsorted_or_repeated_voids_is_refused() -> None:
+    file, _ = read_usage(write_usage("629901", 1, ELEMENTS))
+    voids = (SignedVoid(b"b", bytes(64)), SignedVoid(b"a", bytes(64)))
+    assert len(read_usage(write_usage("629901", 1, (), voids=voids))[0].voids) == 2
+    for wrong in (voids, (voids[0], voids[0])):
+        with pytest.raises(RecordError, match="voids out of order"):
+            read_usage(pack(msgspec.structs.replace(file, voids=wrong)))
+
+
+@given(
+    st.lists(
+        st.builds(
+            Element,
+            id=st.builds(
+                RedemptionId, st.integers(1, 3), st.integers(1, 2), st.integers(0, 2**32 - 1)
+            ),
+            leaf=st.binary(min_size=8, max_size=8),
+            right=st.builds(
+                Right,
+                st.binary(min_size=8, max_size=8),
+                st.integers(0, 255),
+                st.integers(0, 255),
+                st.integers(0, 255),
+            ),
+            quantity=st.integers(0, 2**32 - 1),
+            minute=st.integers(0, TIME_MAX // 60),
+            counter=st.integers(0, 2**32 - 1),
+        ),
+        max_size=8,
+        unique_by=lambda e: (e.id, e.leaf, e.right.household),
+    )
+)
+def test_any_elements_survive_the_columns(elements: list[Element]) -> None:
+    assert set(read_usage(write_usage("629901", 1, elements))[1]) == set(elements)
+
+
+@given(st.sets(st.integers(0, 7_999_999), min_size=1, max_size=40))
+def test_further_blocked_cards_survive_their_gaps(indices: set[int]) -> None:
+    data = write_more(indices)
+    assert read_more(data) == indices
+    assert len(data) <= 20 + 5 * len(indices)
+
+
+def test_further_blocked_cards_have_one_form() -> None:
+    data = write_more({3, 9})
+    for length in range(len(data)):
+        with pytest.raises(RecordError):
+            read_more(data[:length])
+    for gaps in (b"", b"\x83\0", b"\xff\xff\xff\xff\x7f", b"\x80", b"\xff" * 9):
+        with pytest.raises(RecordError):
+            read_more(pack(MoreBlocked("khb-more-1", gaps)))
 
 
 def test_usage_dated_past_what_a_calendar_holds_is_refused() -> None:
     file, _ = read_usage(write_usage("629901", 1, ELEMENTS[:1]))
-    fixed = file.fixed[:-8] + b"\xff\xff\xff\xff" + file.fixed[-4:]
-    with pytest.raises(RecordError, match="a usage file"):
-        read_usage(compress(pack(msgspec.structs.replace(file, fixed=fixed))))
+    columns = b"\1\1\1\1" + b"\1\1\1\0\1" + b"\1" + b"\xff\xff\xff\xff\x0f" + b"\0\0"
+    late = msgspec.structs.replace(file, columns=compress(columns))
+    with pytest.raises(RecordError, match="past the year 3000"):
+        read_usage(pack(late))
 
 
 @given(

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.element import Element, RedemptionId, Right, write_usage
+from ledger.element import Element, RedemptionId, Right
 from ledger.entry import Void
 from ledger.journal import Journal
+from ledger.usage_file import write_usage
 from tests.unit.ledger import journals
 from tests.unit.ledger.journals import RIGHT, commit, fresh, rows
 from tests.unit.ledger.samples import HOUSEHOLD, LEAF
@@ -87,12 +88,13 @@ def test_void_takes_out_my_redemption_and_no_other(journal: Journal) -> None:
     assert len(rows(journal.path, "voided")) == 1
 
 
-def test_next_segment_is_one_past_the_highest_of_each_kecamatan(journal: Journal) -> None:
+def test_segments_taken_are_known_by_their_bytes(journal: Journal) -> None:
     known = journal.known()
-    assert known.next_segment("629901") == 1
+    assert known.all_segments() == frozenset()
     take(journal, 1, ONE)
-    take(journal, 2)
-    assert (known.next_segment("629901"), known.next_segment("629902")) == (3, 1)
+    take(journal, 1)
+    assert known.segments("629901") == known.all_segments()
+    assert (len(known.all_segments()), known.segments("629902")) == (2, set())
 
 
 elements = st.builds(

@@ -15,7 +15,7 @@ from tuf.ngclient import Updater, UpdaterConfig
 from card_codec.keys import PrivateKey
 from ledger.in_box import BASE_URL, InBoxFetcher
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
-from ledger.repository import Repository, tuf_signer
+from ledger.repository import Repository, online_role, tuf_signer
 from provisioning.demo import make_demo_office
 from provisioning.enrol import Enrolled, Enrolment, enrol
 from provisioning.office import open_office
@@ -56,7 +56,9 @@ class Province:
     def take(self, release: Path, *, now: int = NOW) -> int:
         """Make a release public, with empty usage and status."""
         shutil.copytree(release, self.repository.folder, dirs_exist_ok=True)
-        for role in ("status", "usage"):
+        repository = Repository(release)
+        for role in [r for r in repository.roles() if r.startswith("changes-")]:
+            role = online_role(role.removeprefix("changes-"))
             self.repository.sign(Targets(), role, signers=[tuf_signer(self.online)], now=now)
         return self.repository.publish(tuf_signer(self.online), now=now)
 
@@ -88,8 +90,8 @@ def read_ledger(repository: Repository, trusted: Path) -> dict[str, bytes]:
         assert info is not None, path
         files[path] = Path(updater.download_target(info)).read_bytes()
     for kecamatan in (KEC_1, KEC_2):
-        assert updater.get_targetinfo(f"status/{kecamatan}.cbor") is None
-        assert updater.get_targetinfo(f"usage/{kecamatan}/1.cbor.zst") is None
+        assert updater.get_targetinfo(f"status/{kecamatan}/list.cbor") is None
+        assert updater.get_targetinfo(f"usage/{kecamatan}/1.cbor") is None
         assert updater.get_targetinfo(f"changes/{kecamatan}/1.cbor.zst") is None
     return files
 

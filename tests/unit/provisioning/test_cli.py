@@ -1,39 +1,12 @@
-import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from card_codec.credential import VerifiedCredential, hear_text
 from card_codec.trust import decode_trust_list
-from provisioning.cli import main
 from terminal.init import make_keys
+from tests.unit.provisioning.command import Run, report
 from tests.unit.provisioning.played import KEC_1, KEC_2, Province
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command as its console script does: exit code, stdout, stderr."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["betang-provision", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, out, err
-
-    return run
-
-
-def report(answer: tuple[int, str, str]) -> Any:
-    code, out, err = answer
-    assert (code, err) == (0, "")
-    return json.loads(out)
 
 
 def test_office_goes_from_nothing_to_a_card_that_verifies(

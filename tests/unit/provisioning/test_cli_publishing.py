@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from provisioning.cli import main
 from provisioning.office import open_office
-from tests.unit.provisioning.played import KEC_1, Province, publish_office
+from tests.unit.provisioning.command import Run, report
+from tests.unit.provisioning.played import KEC_1, NOW, Province, publish_office
 from tests.unit.provisioning.test_publish import files_of
 
-Run = Callable[..., tuple[int, str, str]]
 
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command as its console script does: exit code, stdout, stderr."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["betang-provision", *map(str, words)])
-        monkeypatch.setattr("time.time", lambda: 1_790_000_000.0)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, out, err
-
-    return run
-
-
-def report(answer: tuple[int, str, str]) -> Any:
-    code, out, err = answer
-    assert (code, err) == (0, ""), err
-    return json.loads(out)
+@pytest.fixture(autouse=True)
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: float(NOW))
 
 
 @pytest.fixture

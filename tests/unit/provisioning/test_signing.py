@@ -19,6 +19,7 @@ from provisioning.errors import ProvisioningError
 from provisioning.keys import DECREE, ROOT, OfficeRole, kecamatan_role
 from provisioning.office import open_office
 from provisioning.prepare import prepare_changes, prepare_decree
+from provisioning.province_keys import ProvinceChange
 from provisioning.sign import sign_bundle
 from provisioning.signing_bundle import (
     RoleFile,
@@ -42,8 +43,8 @@ def prepared(office: Path, province: Province | None = None, kecamatan: str | No
     with open_office(office) as opened:
         if kecamatan is not None:
             return write_bundle(prepare_changes(opened, kecamatan, now=NOW))
-        public = province.public if province else None
-        return write_bundle(prepare_decree(opened, now=NOW, province=public))
+        change = ProvinceChange(province.public if province else None)
+        return write_bundle(prepare_decree(opened, now=NOW, province=change))
 
 
 def signed(data: bytes, key: PrivateKey) -> bytes:

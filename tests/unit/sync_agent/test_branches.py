@@ -91,6 +91,30 @@ def test_other_history_is_handed_in_again_when_the_province_has_lost_it(world: S
     assert kept(world) == leaves(world.one)
 
 
+def test_province_that_holds_less_than_the_last_time_is_handed_it_at_once(
+    world: SyncWorld,
+) -> None:
+    copy = world.folder / "copy"
+    world.take(world.one, world.homes_1[0])
+    by_road(world, world.one)
+    world.province.close()
+    shutil.copytree(world.province_folder.root, copy)
+    world.province = world.reopened()
+    world.take(world.one, world.homes_1[1])
+    by_road(world, world.one)
+    start_anew(world.one)
+    world.take(world.one, world.homes_1[2])
+    for _ in range(2):
+        with pytest.raises(ForkError):
+            by_road(world, world.one)
+    assert kept(world) == leaves(world.one)
+    put_back(world, copy)
+    assert (world.province.head(1, 1).seq, kept(world)) == (1, set())
+    with pytest.raises(ForkError):
+        by_road(world, world.one)
+    assert kept(world) == leaves(world.one)
+
+
 def test_terminals_follow_a_province_that_was_put_back_and_miss_nothing_it_publishes(
     world: SyncWorld,
 ) -> None:

@@ -56,7 +56,7 @@ def test_any_bytes_are_a_message_or_a_named_error(data: bytes) -> None:
         "metadata/12.root.json",
         "metadata/3.changes-629901.json",
         f"targets/rights/629901/{HASH}.base.cbor.zst",
-        f"targets/status/{HASH}.629901.cbor",
+        f"targets/status/629901/{HASH}.list.cbor",
         "acknowledgements/1-1-17.cose",
     ],
 )

@@ -51,7 +51,7 @@ def newest(world: SyncWorld, role: str) -> Path:
 def test_release_is_published_for_terminals_to_install(world: SyncWorld) -> None:
     repository = world.province_folder.repository
     assert repository.roles() == sorted(
-        ["changes-629901", "changes-629902", "status", "targets", "usage"]
+        ["changes-629901", "changes-629902", "online-629901", "online-629902", "targets"]
     )
     shutil.copytree(repository.folder, world.one.in_box, dirs_exist_ok=True)
     journal = open_journal(world.one.journal)
@@ -66,12 +66,12 @@ def test_release_is_published_for_terminals_to_install(world: SyncWorld) -> None
 def test_same_release_again_changes_no_right_and_keeps_usage(world: SyncWorld) -> None:
     world.take(world.one, world.homes_1[0])
     world.province.take(batch_of(world.one), road="http")
-    usage = world.province_folder.repository.load("usage", Targets).targets
+    said = world.province_folder.repository.load("online-629901", Targets).targets
     version = world.province.release(world.release_folder)
     repository = world.province_folder.repository
     assert repository.load("snapshot", Snapshot).version == version
-    assert repository.load("usage", Targets).targets == usage
-    assert len(usage) == 1
+    assert repository.load("online-629901", Targets).targets == said
+    assert sorted(said) == ["status/629901/list.cbor", "usage/629901/1.cbor"]
 
 
 def test_older_release_is_refused(world: SyncWorld, tmp_path: Path) -> None:

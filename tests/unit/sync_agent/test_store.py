@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from ledger.entry import Opened
 from sync_agent.errors import ProvinceError
 from sync_agent.province import schema
-from sync_agent.province.engine import NEWEST, bring_in_step, open_engine, shown
+from sync_agent.province.engine import NEWEST, bring_in_step, open_engine
 from sync_agent.province.store import Store
 from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
@@ -96,5 +96,22 @@ def test_store_that_cannot_be_opened_is_one_sentence_without_a_password(url: str
     assert "geheim" not in caught.value.detail
 
 
-def test_password_is_never_shown() -> None:
-    assert "geheim" not in shown("postgresql://khb:geheim@db.example/khb")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://khb:geheim@127.0.0.1:1/khb",
+        "postgresql://khb@127.0.0.1:1/khb?password=geheim",
+        "postgresql://khb:ge@heim:geheim@127.0.0.1:1/khb",
+        "postgresql://khb:geheim/geheim@127.0.0.1:1/khb",
+        "postgresql://khb:12/geheim@127.0.0.1:1/khb",
+        "postgresql://khb:geheim@127.0.0.1:geheim/khb",
+        "postgresql://khb:geheim@127.0.0.1:1/khb?nothing=geheim",
+        "postgresql+geheim",
+    ],
+)
+def test_password_is_never_shown(url: str) -> None:
+    with pytest.raises(ProvinceError, match=r"store in province\.toml") as caught:
+        Store(url)
+    assert "geheim" not in caught.value.detail
+    assert "heim" not in caught.value.detail
+    assert "\n" not in caught.value.detail

@@ -16,6 +16,7 @@ from ledger.policy import Limit, Programme
 from terminal.counter import Approved, ChooseMember, Found, Presentation, Redeemed, Request
 from terminal.decision import Verdict
 from terminal.web.acts import Acts
+from tests.unit.ledger.samples import CONTENTS, entry
 from tests.world import programmes
 
 FOOD, CLINIC = programmes()[0], programmes()[2]
@@ -69,7 +70,10 @@ class Judge:
             self.fails -= 1
             raise NotSavedError("the disk is full")
         self.redeemed.append(request)
-        return Redeemed(approved(FOOD, request), f"T001-{len(self.redeemed):04d}", "KHR1A", 0)
+        return Redeemed(approved(FOOD, request), f"T001-{len(self.redeemed):04d}", EVIDENCE, 0)
+
+
+EVIDENCE = (entry(CONTENTS[0]), bytes(64))
 
 
 class Watch:

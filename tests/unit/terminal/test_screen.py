@@ -17,6 +17,7 @@ from terminal.web.bar import make_bar
 from terminal.web.screen import Kind, Screen, fault, make_screen
 from terminal.web.slip import make_slip, short_name
 from terminal.words import LANGUAGES, words
+from tests.unit.ledger.samples import CONTENTS, entry
 from tests.world import NOW, programmes
 
 CONFIG = TerminalConfig(
@@ -28,6 +29,8 @@ STATE = CounterState(
     age_days=6, last=None, head="ab" * 32, seq=9, away_left=4, twice_rupiah=150_000,
     clock_wrong=False, at=NOW, asks_handover=False, last_refusal=None, problem=None,
 )  # fmt: skip
+
+EVIDENCE = (entry(CONTENTS[0]), bytes(64))
 
 
 def approved(**changes: object) -> Approved:
@@ -86,7 +89,7 @@ def test_age_of_the_data_is_named_where_it_is_the_reason() -> None:
 def test_before_the_commit_nothing_is_green() -> None:
     assert shown(approved()).tone == "paper"
     assert shown(ChooseMember(programmes()[3], None, "Desa", (1, 2))).tone == "paper"
-    assert shown(Redeemed(approved(), "T001-0001", "KHR1A", NOW)).tone == "green"
+    assert shown(Redeemed(approved(), "T001-0001", EVIDENCE, NOW)).tone == "green"
 
 
 def test_what_is_paid_is_said_or_that_it_is_free() -> None:
@@ -97,9 +100,9 @@ def test_what_is_paid_is_said_or_that_it_is_free() -> None:
 def test_away_from_home_says_what_is_left_and_what_could_be_taken_twice() -> None:
     away = approved(basis=Basis.AWAY, away_left=4)
     assert "Di luar titik rumah: jatah luar sisa <b>4</b>" in shown(away).lines
-    done = shown(Redeemed(away, "T001-0001", "KHR1A", NOW))
+    done = shown(Redeemed(away, "T001-0001", EVIDENCE, NOW))
     assert "Rp150.000" in done.lines[-1]
-    at_home = shown(Redeemed(approved(), "T001-0001", "KHR1A", NOW))
+    at_home = shown(Redeemed(approved(), "T001-0001", EVIDENCE, NOW))
     assert "Rp150.000" not in "".join(at_home.lines)
 
 
@@ -108,7 +111,7 @@ def test_exception_is_named() -> None:
 
 
 def test_slip_holds_no_more_of_a_person_than_first_name_and_initial() -> None:
-    redeemed = Redeemed(approved(), "T001-0001", "KHR1A", NOW)
+    redeemed = Redeemed(approved(), "T001-0001", EVIDENCE, NOW)
     slip = make_slip(redeemed, CONFIG, words("id"), telephone="0536-1")
     rows = dict(slip.rows)
     assert rows["Nama"] == "Siti A."

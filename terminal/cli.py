@@ -205,6 +205,7 @@ def state(config: Config, as_json: Json = False) -> None:
         "away_left": now.away_left,
         "twice_rupiah": now.twice_rupiah,
         "problem": now.problem,
+        "unfinished": list(now.unfinished),
         "newer_ledger": now.newer.ledger,
         "newer_software": now.newer.software,
     }

@@ -198,6 +198,18 @@ def test_page_is_told_of_every_change_of_the_reader(
     assert said(tap(page))[0] == "approved"  # found again, it serves at once
 
 
+def test_card_that_was_in_use_is_not_laid_down_again(
+    town: Town, readers: PlayedReaders, page: httpx.Client
+) -> None:
+    """Else the page would show it a second time, and call what it just gave taken already."""
+    readers.lay(town.card(town.family()))
+    seen = page.get("/reader", params={"seen": 1}).json()
+    for state in (ReaderState.IN_USE, ReaderState.CARD):
+        readers.state = state
+        seen = page.get("/reader", params={"seen": seen["number"]}).json()
+    assert (seen["state"], seen["taps"]) == ("card", 1)
+
+
 def test_programme_not_on_cards_is_given_by_a_tap_too(
     town: Town, readers: PlayedReaders, page: httpx.Client
 ) -> None:

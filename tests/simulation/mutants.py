@@ -20,7 +20,7 @@ from ledger import journal
 from ledger.act import Act
 from ledger.clock import Moment
 from ledger.element import Element
-from ledger.entry import Entry
+from ledger.entry import Entry, Kind
 from ledger.errors import JournalError
 from ledger.union import Known, Taken
 from ledger.usage_file import read_usage
@@ -176,6 +176,23 @@ def _by_card() -> Iterator[None]:
         return replace(found, taken_of=taken_of)
 
     with mock.patch.object(redeem, "here_now", of_card):
+        yield
+
+
+@mutant("a pending redemption by chip is not counted")
+def _pending() -> Iterator[None]:
+    add = Known.add
+
+    def committed_only(self: Known, element: Element, *, basis: int = 0) -> bool:
+        row = self._db.execute(
+            "SELECT kind FROM entry WHERE seq = ? AND substr(leaf, 1, 8) = ?",
+            (element.id.seq, element.leaf),
+        ).fetchone()
+        if row is not None and row[0] == Kind.PENDING:
+            return False
+        return add(self, element, basis=basis)
+
+    with mock.patch.object(Known, "add", committed_only):
         yield
 
 

@@ -52,6 +52,10 @@ bench-journal: setup ## what a broken road costs the counter, and proving a mill
 bench-sync: setup ## the road: bytes on the wire, the intake, the counter beside it; bench/out/sync.json
 	@$(BIN)/python -m bench.sync
 
+.PHONY: bench-chip
+bench-chip: setup-test ## a redemption by chip over the real pcscd, beside the replay of its APDUs; bench/out/chip.json
+	@$(BIN)/python -m bench.chip
+
 .PHONY: setup-test
 setup-test: setup ## what only the tests need: Chromium, pcscd and a virtual reader
 

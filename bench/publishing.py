@@ -1,7 +1,6 @@
-"""What the office publishes, at the size of the province: times of the commands, bytes of a day.
+"""What the office publishes, at the size of the province: times and memory of the commands.
 
-Part of ``make bench-ledger``. The commands run as processes of their own, as at the office; bytes
-are those of the files that a terminal with one kecamatan has not fetched yet, each compressed.
+Part of ``make bench-ledger``. The commands run as processes of their own, as at the office.
 """
 
 from __future__ import annotations
@@ -13,45 +12,53 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import zstandard
-
+from bench.downloads import downloads
 from bench.table import Figure, at_most, told
 
 HOUSEHOLDS = 300_000
 KECAMATAN = 136
 ONE = "629901"
 CHANGES = 50
-LARGE, SMALL = 200_000, 20_000
+LARGE, SMALL = 1_000_000, 100_000
 """Households published to see how the time grows."""
 
 
 def publishing(folder: Path) -> list[Figure]:
-    """Publish 300,000 households, then change one kecamatan."""
-    office, province = folder / "office", folder / "province"
+    """Publish 300,000 households, then change one kecamatan; what a terminal of it downloads."""
+    office, province, terminal = folder / "office", folder / "province", folder / "terminal"
     _run("betang-sync", "province", "init", "--dir", province)
     public = province / "public.json"
     _demo(office, HOUSEHOLDS)
     first = _timed("betang-provision", "publish", "--office", office, "--province", public)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    _enrol(office, terminal)
     again = _timed("betang-provision", "publish", "--office", office)
-    _release(province, office)
-    before = set(_wanted(province / "repository"))
-    change = _timed("betang-provision", "change", "--office", office, "--kecamatan", ONE,
-                    *_replacements(office))  # fmt: skip
     taken = _timed(*_releasing(province, office))
-    new = [path for path in _wanted(province / "repository") if path not in before]
-    day = sum(len(_compressed(path.read_bytes())) for path in new)
+    seconds = []
+
+    def change() -> None:
+        words = _replacements(office)
+        seconds.append(
+            _timed("betang-provision", "change", "--office", office, "--kecamatan", ONE, *words)
+        )
+
+    fetched = downloads(province, terminal, ONE, now=int(time.time()), change=change)
     return [
         at_most("publish 300,000 households, 136 kecamatan", first, "s", 60),
         told("publish them again", again, "s"),
         at_most("memory of the largest command", peak, "MB", 1024),
-        at_most("publish a kecamatan with 50 changes", change, "s", 5),
+        at_most("publish a kecamatan with 50 changes", seconds[0], "s", 5),
         told("the province takes that release", taken, "s"),
-        at_most("rights-only day with 50 changes, metadata included", day / 1000, "kB", 3.5),
+        *fetched,
         *_growth(folder, public),
     ]
+
+
+def _enrol(office: Path, terminal: Path) -> None:
+    _run("betang-terminal", "init", "--dir", terminal)
+    _run("betang-provision", "enrol", "--office", office, "--terminal", terminal, "--name", "T1",
+         "--point", "Balai", "--home", ONE, "--province-url", "http://127.0.0.1:1")  # fmt: skip
 
 
 def _growth(folder: Path, public: Path) -> Iterator[Figure]:
@@ -64,7 +71,7 @@ def _growth(folder: Path, public: Path) -> Iterator[Figure]:
             "betang-provision", "publish", "--office", office, "--province", public
         )
     growth = seconds[LARGE] / seconds[SMALL]
-    yield at_most("growth of publishing with ten times the households", growth, "×", 10)
+    yield at_most("publishing 1,000,000 against 100,000, of linear", growth / 10, "×", 1)
 
 
 def _demo(office: Path, households: int) -> None:
@@ -84,36 +91,6 @@ def _replacements(office: Path) -> list[str]:
 def _releasing(province: Path, office: Path) -> tuple[str | Path, ...]:
     return ("betang-sync", "province", "release", "--config", province / "province.toml",
             "--from", office / "release")  # fmt: skip
-
-
-def _release(province: Path, office: Path) -> None:
-    _run(*_releasing(province, office))
-
-
-def _wanted(repository: Path) -> Iterator[Path]:
-    """The newest metadata and the files that a terminal of one kecamatan fetches."""
-    metadata = repository / "metadata"
-    roles = {path.name.split(".", 1)[1]: path for path in sorted(metadata.glob("*.*.json"),
-             key=lambda path: int(path.name.partition(".")[0]))}  # fmt: skip
-    for name, path in roles.items():
-        if not name.startswith("changes-") or name == f"changes-{ONE}.json":
-            yield path
-    for path in (repository / "targets").rglob("*"):
-        if path.is_file() and ONE in str(path.relative_to(repository)):
-            yield path
-    yield _stamped(metadata / "timestamp.json")
-
-
-def _stamped(timestamp: Path) -> Path:
-    """The timestamp under the name of its version, as the others are."""
-    signed: dict[str, Any] = json.loads(timestamp.read_bytes())["signed"]
-    copy = timestamp.parent.parent / f"{signed['version']}.timestamp"
-    copy.write_bytes(timestamp.read_bytes())
-    return copy
-
-
-def _compressed(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=10).compress(data)
 
 
 def _timed(*words: object) -> float:

@@ -26,6 +26,7 @@ class KeyUse(StrEnum):
     ISSUER = "issuer"
     TERMINAL = "terminal"
     LOG = "log"
+    VERDICT = "verdict"
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,15 @@ def check_pages(journal: Journal) -> None:
     Raises:
         JournalDamagedError: the file does not hold together.
     """
-    page_size = journal.rows("PRAGMA page_size")[0][0]
-    if journal.path.stat().st_size % page_size:  # SQLite fills a page that is cut with zeros
+    if _ends_within_a_page(journal.path, journal.rows("PRAGMA page_size")[0][0]):
         raise damaged("the file ends within a page")
     found = journal.rows("PRAGMA quick_check(1)")[0][0]
     if found != "ok":
         raise damaged(str(found).splitlines()[-1])
+
+
+def _ends_within_a_page(path: Path, page_size: int) -> bool:
+    """SQLite fills a cut page with zeros; after a power cut the WAL may still hold it whole."""
+    wal = Path(f"{path}-wal")
+    has_wal = wal.exists() and wal.stat().st_size
+    return not has_wal and path.stat().st_size % page_size != 0

@@ -47,6 +47,14 @@ PRAGMAS = (
 )
 
 
+_LAST = """
+SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e LEFT JOIN committed c ON c.seq = e.seq
+WHERE (e.kind = ?1 OR (e.kind = ?2 AND c.by IS NOT NULL))
+AND NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)
+ORDER BY at DESC LIMIT 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Last:
     """The newest redemption that stands.
@@ -157,13 +165,13 @@ class Journal:
             return None
         seq, head, at = rows[0]
         me = self.identity
-        return Acknowledgement("khb-ack-1", me.terminal, me.epoch, seq, head, at)
+        return Acknowledgement("khb-ack-2", me.terminal, me.epoch, seq, head, at)
 
     def acknowledgements(self) -> list[Acknowledgement]:
         """Every acknowledgement that was kept, the oldest first."""
         me = self.identity
         rows = self.rows("SELECT seq, head, at FROM acknowledgement ORDER BY seq")
-        return [Acknowledgement("khb-ack-1", me.terminal, me.epoch, *row) for row in rows]
+        return [Acknowledgement("khb-ack-2", me.terminal, me.epoch, *row) for row in rows]
 
     def tail(self, count: int) -> list[tuple[Entry, bytes | None]]:
         """The newest entries, the oldest of them first, each with its head signature if any."""
@@ -172,17 +180,8 @@ class Journal:
 
     def last_redemption(self) -> Last | None:
         """The newest redemption that stands, and whether its goods were handed over."""
-        rows = self.rows(
-            "SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e"
-            " LEFT JOIN committed c ON c.seq = e.seq WHERE (e.kind = ?1 OR (e.kind = ?2 AND"
-            " c.by IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM voided v"
-            " WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)"
-            " ORDER BY at DESC LIMIT 1",
-            int(Kind.REDEMPTION),
-            int(Kind.PENDING),
-            self.identity.terminal,
-            self.identity.epoch,
-        )
+        me, kinds = self.identity, (int(Kind.REDEMPTION), int(Kind.PENDING))
+        rows = self.rows(_LAST, *kinds, me.terminal, me.epoch)
         if not rows:
             return None
         entry, at = _kept(rows[0][0]), int(rows[0][1])
@@ -190,10 +189,6 @@ class Journal:
             "SELECT 1 FROM entry WHERE seq > ? AND kind = ? LIMIT 1", at, int(Kind.HANDOVER)
         )
         return Last(entry, at, bool(given))
-
-    def id(self, seq: int) -> RedemptionId:
-        """The id of an entry of this chain."""
-        return RedemptionId(self.identity.terminal, self.identity.epoch, seq)
 
     def cards(self) -> CardMemory:
         """What is known of chips, as committed."""

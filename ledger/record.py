@@ -87,9 +87,9 @@ def unpack(data: bytes, kind: type[R], *, size_max: int, name: str | None = None
     return record
 
 
-def compress(data: bytes) -> bytes:
-    """Compress with zstd, level 10, size in the frame header."""
-    return zstandard.ZstdCompressor(level=10).compress(data)
+def compress(data: bytes, *, level: int = 10) -> bytes:
+    """Compress with zstd, size in the frame header; a higher level is for small data alone."""
+    return zstandard.ZstdCompressor(level=level).compress(data)
 
 
 def inflate(data: bytes, *, size_max: int = INFLATED_MAX) -> bytes:

@@ -122,17 +122,11 @@ def _chains(copy: Path, manifest: Manifest) -> list[Chain]:
 
 
 def lay_former(folder: TerminalFolder, copy: Path, epoch: int) -> None:
-    """A chain that was copied as a folder of its own, which the agent can hand in by stick.
-
-    The ledger installed beside it, now or later, says to whom its entries are sealed.
-    """
+    """A chain that was copied as a folder of its own, which the agent can hand in by stick."""
     config, root = folder.config, folder.root / "former" / str(epoch)
     write_whole(root / NAME, copy.read_bytes(), mode=0o600)
     with closing(sqlite3.connect(root / NAME)) as db:
         db.execute("PRAGMA journal_mode=WAL")  # as whoever reads a journal expects it
-    rights = root / folder.rights.name
-    if not rights.is_symlink():
-        rights.symlink_to(Path("..", "..", folder.rights.name))
     lines = [
         f"ordinal = {config.ordinal}",
         f"epoch = {epoch}",

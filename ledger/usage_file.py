@@ -8,7 +8,7 @@ elements; a void in it is the whole entry, signed by the terminal that made the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Annotated, Literal
 
@@ -21,7 +21,8 @@ from ledger.varint import Varints, write_varints
 
 USAGE_SIZE_MAX = 16 * 1024 * 1024
 VOIDS_MAX = 10_000
-COLUMN_MAX = (0xFFFFFFFF, 0xFFFFFFFF, 0xFF, 0xFF, 0xFF, 0xFFFFFFFF, 0xFFFFFFFF)
+COLUMNS = 4
+NUMBERS_MAX = (0xFFFFFFFF, 0xFFFFFFFF, 0xFF, 0xFF, 0xFF, 0xFFFFFFFF, 0xFFFFFFFF)
 """Of each element: number, minute, member, programme, window, quantity, counter."""
 USAGE_PATH = re.compile(r"usage/([0-9]{6})/([1-9][0-9]{0,8})\.cbor")
 
@@ -94,7 +95,7 @@ def write_usage(
             kecamatan=kecamatan,
             number=number,
             prev=prev,
-            columns=compress(_columns(rows)),
+            columns=compress(_columns(rows), level=19),
             households=b"".join(e.right.household for e in rows),
             leaves=b"".join(e.leaf for e in rows),
             voids=tuple(sorted(voids, key=_body)),
@@ -114,7 +115,7 @@ def read_usage(data: bytes) -> tuple[UsageFile, tuple[Element, ...]]:
         raise RecordError("a usage file has columns of different lengths")
     if len(file.prev) not in {0, 32}:
         raise RecordError("a usage file does not say which one it follows")
-    columns = inflate(file.columns, size_max=64 + count * 48)
+    columns = inflate(file.columns, size_max=64 + count * 72)
     elements = tuple(_elements(file, Varints(columns), count))
     if sorted(elements, key=_place) != list(elements) or _columns(elements) != columns:
         raise RecordError("a usage file has a second form")
@@ -132,13 +133,17 @@ def _body(void: SignedVoid) -> bytes:
 
 
 def _columns(rows: Sequence[Element]) -> bytes:
-    """Runs of one terminal and epoch, then a column for each number, short ones in a byte.
+    """Runs of one terminal and epoch, what can be taken at all, then a column for each number.
 
     Numbers and minutes are told from those of the element before in the run: they rise by little.
+    Most elements take one of a few things.
     """
     runs = [list(run) for _, run in groupby(rows, key=_chain)]
     numbers = [len(runs), *(n for run in runs for n in (*_chain(run[0]), len(run)))]
-    table = [row for run in runs for row in _rows(run)]
+    things = sorted({_thing(e) for e in rows})
+    numbers += [len(things), *(n for thing in things for n in thing)]
+    known = {thing: at for at, thing in enumerate(things)}
+    table = [row for run in runs for row in _rows(run, known)]
     numbers += [value for column in zip(*table, strict=True) for value in column]
     return write_varints(numbers)
 
@@ -147,41 +152,60 @@ def _chain(element: Element) -> tuple[int, int]:
     return element.id.terminal, element.id.epoch
 
 
-def _rows(run: Sequence[Element]) -> Iterator[tuple[int, ...]]:
+def _thing(element: Element) -> tuple[int, int, int, int]:
+    right = element.right
+    return right.programme, right.window, right.member, element.quantity
+
+
+def _rows(
+    run: Sequence[Element], known: Mapping[tuple[int, int, int, int], int]
+) -> Iterator[tuple[int, int, int, int]]:
     seq = minute = 0
     for e in run:
-        r, step = e.right, e.minute - minute
+        step = e.minute - minute
         moved = step * 2 if step >= 0 else -step * 2 - 1
-        yield e.id.seq - seq, moved, r.member, r.programme, r.window, e.quantity, e.counter
+        yield e.id.seq - seq, moved, known[_thing(e)], e.counter
         seq, minute = e.id.seq, e.minute
 
 
 def _elements(file: UsageFile, numbers: Varints, count: int) -> Iterator[Element]:
-    many = numbers.take(1)[0]
-    heads = numbers.take(3 * many) if many <= count else []
-    if sum(heads[2::3]) != count:
+    heads = _groups(numbers, 3, most=count)
+    things = _groups(numbers, 4, most=count)
+    if sum(size for _, _, size in heads) != count:
         raise RecordError("a usage file has columns of different lengths")
-    rows = zip(*(numbers.take(count) for _ in COLUMN_MAX), strict=True)
+    rows = zip(*(numbers.take(count) for _ in range(COLUMNS)), strict=True)
     if not numbers.is_done():
         raise RecordError("a usage file has bytes to spare")
     at = 0
-    for run in range(many):
-        terminal, epoch, size = heads[run * 3 : run * 3 + 3]
+    for terminal, epoch, size in heads:
         if not (1 <= terminal <= 0xFFFF and 1 <= epoch <= 0xFF):
             raise RecordError("a usage file names no terminal")
         seq = minute = 0
-        for step, moved, *said in (next(rows) for _ in range(size)):
+        for step, moved, thing, counter in (next(rows) for _ in range(size)):
+            if thing >= len(things):
+                raise RecordError("a usage file names a thing it does not list")
             seq += step
             minute += -((moved + 1) // 2) if moved & 1 else moved // 2
-            yield _element(file, at, RedemptionId(terminal, epoch, seq), (minute, *said))
+            programme, window, member, quantity = things[thing]
+            said = (minute, member, programme, window, quantity, counter)
+            yield _element(file, at, RedemptionId(terminal, epoch, seq), said)
             at += 1
+
+
+def _groups(numbers: Varints, width: int, *, most: int) -> list[tuple[int, ...]]:
+    """A number of groups of so many numbers, and the groups."""
+    count = numbers.take(1)[0]
+    if count > most:
+        raise RecordError("a usage file has columns of different lengths")
+    found = iter(numbers.take(width * count))
+    return list(zip(*[found] * width, strict=True))
 
 
 def _element(file: UsageFile, at: int, id: RedemptionId, said: Sequence[int]) -> Element:
     minute, member, programme, window, quantity, counter = said
     if not 0 <= minute * 60 <= TIME_MAX:
         raise RecordError("a usage file holds a redemption dated past the year 3000")
-    if any(n > most for n, most in zip((id.seq, *said), COLUMN_MAX, strict=True)):
+    if any(n > most for n, most in zip((id.seq, *said), NUMBERS_MAX, strict=True)):
         raise RecordError("a usage file holds a number that no redemption has")
     span = slice(at * 8, at * 8 + 8)
     right = Right(file.households[span], member, programme, window)

@@ -177,8 +177,8 @@ def _roll(roster: Roster, terminals: tuple[Terminal, ...]) -> Roll:
 def _office_keys(roster: Roster) -> tuple[TrustedKey, ...]:
     rows = roster.db.execute(
         "SELECT spki, use, holder, valid_from, valid_until, revoked_at FROM public_key"
-        " WHERE use IN (?, ?)",
-        (KeyUse.ISSUER.value, KeyUse.LOG.value),
+        " WHERE use IN (?, ?, ?)",
+        (KeyUse.ISSUER.value, KeyUse.LOG.value, KeyUse.VERDICT.value),
     )
     return tuple(
         TrustedKey(PublicKey.from_spki(spki), KeyUse(use), holder, *dates)

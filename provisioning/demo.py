@@ -15,7 +15,7 @@ import msgspec
 
 from card_codec.trust import KeyUse
 from provisioning.errors import WrongUseError
-from provisioning.keys import ISSUER, office_roles
+from provisioning.keys import ISSUER, VERDICT, office_roles
 from provisioning.office import Office, create_office
 from provisioning.people import Families, Family, RosterTable
 from provisioning.places import KECAMATAN_MAX, Kecamatan, draw_places
@@ -73,7 +73,7 @@ def make_demo_office(
         families = Families(table, random)
         with office.roster.db.atomic():
             _insert_places(office, places)
-            _insert_issuer(office, now)
+            _insert_keys(office, now)
             for batch in _batches(_placed(families, places, households, random), households):
                 _insert_families(office, batch, today.year)
     return DemoOffice(
@@ -134,10 +134,12 @@ def _insert_places(office: Office, places: list[Kecamatan]) -> None:
     office.roster.insert_all("desa", desa)
 
 
-def _insert_issuer(office: Office, now: int) -> None:
-    for key in office.keys.public(ISSUER).values():
-        row = (key.spki, KeyUse.ISSUER.value, office.config.issuer, now, None, None)
-        office.roster.insert_all("public_key", [row])
+def _insert_keys(office: Office, now: int) -> None:
+    """Those of the office that sign what counters and the province read."""
+    for role, use in ((ISSUER, KeyUse.ISSUER), (VERDICT, KeyUse.VERDICT)):
+        for key in office.keys.public(role).values():
+            row = (key.spki, use.value, office.config.issuer, now, None, None)
+            office.roster.insert_all("public_key", [row])
 
 
 def _insert_families(office: Office, batch: list[tuple[str, Family]], year: int) -> None:

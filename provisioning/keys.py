@@ -45,6 +45,7 @@ class OfficeRole:
 
 ROOT = OfficeRole("root", "root", ("dinsos", "diskominfosantik", "inspektorat"), 2)
 DECREE = OfficeRole("decree", "decree", ("kepala-dinsos", "biro-hukum", "sekretaris-daerah"), 2)
+VERDICT = OfficeRole("verdict", "verdict", ("issuer-check",), 1)
 ISSUER = OfficeRole("issuer", "issuer", ("card-station",), 1)
 
 
@@ -56,7 +57,7 @@ def kecamatan_role(kecamatan: str) -> OfficeRole:
 
 def office_roles(kecamatan: Sequence[str]) -> list[OfficeRole]:
     """Every role of an office that serves these kecamatan."""
-    return [ROOT, DECREE, ISSUER, *(kecamatan_role(code) for code in kecamatan)]
+    return [ROOT, DECREE, ISSUER, VERDICT, *(kecamatan_role(code) for code in kecamatan)]
 
 
 class KeyRing:

@@ -68,6 +68,11 @@ class Office:
         return self.root / "keys" / "look-up.key"
 
     @property
+    def chip_masters(self) -> Path:
+        """The masters of chips, sealed by a passphrase (mode 0600)."""
+        return self.root / "keys" / "chip-masters.age"
+
+    @property
     def province_keys(self) -> Path:
         """The province's public keys, as given at the first publication."""
         return self.root / "province.json"

@@ -55,6 +55,7 @@ def find_faults(table: PolicyTable) -> Iterator[Fault]:
     yield from _home_faults(table, programmes)
     yield from _exception_faults(table)
     yield from _ladder_faults(table)
+    yield from _doubled("chip_keys", [row.kecamatan for row in table.chip_keys], "kecamatan")
 
 
 def _programme_faults(

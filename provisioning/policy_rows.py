@@ -20,7 +20,7 @@ from ledger.policy import (
     Scope,
     Split,
 )
-from ledger.record import U8, U16, U24, U53, Desa, LongText, ShortText
+from ledger.record import U8, U16, U24, U53, Desa, Kecamatan, LongText, ShortText
 
 ProgrammeId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,24}$")]
 Number = Annotated[int, msgspec.Meta(ge=1, le=255)]
@@ -144,6 +144,13 @@ class LookUpRow(_Row, frozen=True):
     per_day: U16 = LookUpRules().per_day
 
 
+class ChipKeysRow(_Row, frozen=True):
+    """The oldest generation of a kecamatan's redeem masters that still counts."""
+
+    kecamatan: Kecamatan
+    oldest: Annotated[int, msgspec.Meta(ge=1, le=255)]
+
+
 class PolicyTable(_Row, frozen=True):
     """The whole file."""
 
@@ -166,3 +173,4 @@ class PolicyTable(_Row, frozen=True):
     proxy_households: U8 = 0
     household_split: Split = Split.NEXT_DECREE
     settle_days: U16 = 14
+    chip_keys: tuple[ChipKeysRow, ...] = ()

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from card_codec.reason import Reason
+from ledger.chip_keys import ChipKeys
 from ledger.policy import (
     AwayCap,
     ChangeBounds,
@@ -113,6 +114,10 @@ def make_policy(
         proxy_households=table.proxy_households,
         split=table.household_split,
         settle_days=table.settle_days,
+        chip_keys=tuple(
+            ChipKeys(row.kecamatan, row.oldest)
+            for row in sorted(table.chip_keys, key=lambda row: row.kecamatan)
+        ),
     )
 
 

@@ -24,7 +24,7 @@ from ledger.rights_file import (
 )
 from provisioning.errors import ProvisioningError, WrongUseError
 
-ROSTER_VERSION = 3
+ROSTER_VERSION = 4
 
 TABLES: dict[
     str, tuple[dict[str, type], str | tuple[str, ...], tuple[tuple[str, str, str], ...]]
@@ -76,6 +76,23 @@ TABLES: dict[
         "number",
         (),
     ),
+    # Every chip this card station began: what was to be on it, and whether it is a good card.
+    "chip": (
+        {
+            "number": int,
+            "uid": bytes,
+            "household": bytes,
+            "issue": int,
+            "silicon": int,
+            "content": bytes,
+            "records": bytes,
+            "state": str,
+            "begun": int,
+            "made": int,
+        },
+        "number",
+        (("household", "household", "id"),),
+    ),
     "public_key": (
         {
             "spki": bytes,
@@ -117,7 +134,7 @@ TABLES: dict[
         (("kecamatan", "kecamatan", "code"), ("household", "household", "id")),
     ),
 }
-MAY_BE_NULL = {"born", "shut_out", "valid_until", "revoked_at", "published"}
+MAY_BE_NULL = {"born", "made", "shut_out", "valid_until", "revoked_at", "published"}
 STATES = {"listed": 0, "moved": FLAG_MOVED, "deceased": FLAG_DECEASED, "ended": FLAG_REMOVED}
 """Whether a household still gets something, and the flag that tells why not."""
 
@@ -168,6 +185,8 @@ class Roster:
                         strict=True,
                     )
                 db.table("household").create_index(["desa"])
+                db.table("chip").create_index(["uid"], unique=True)
+                db.table("chip").create_index(["household"])
             db.execute(f"PRAGMA user_version = {ROSTER_VERSION}")
             yield cls(db)
 

@@ -106,9 +106,14 @@ def open_road(folder: TerminalFolder, where: str | None) -> Road:
 
 
 def sealed_to(folder: TerminalFolder) -> PublicKey | None:
-    """The province's key by the ledger installed here; None before one is."""
+    """The province's key by the ledger installed here; None before one is.
+
+    What lies below ``former`` has no ledger of its own: it is handed in by the terminal's.
+    """
+    root = folder.root
+    own = root.parent.parent / folder.rights.name if root.parent.name == "former" else folder.rights
     try:
-        rights = Rights(folder.rights)
+        rights = Rights(own)
     except RightsError:
         return None
     try:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ledger.clock import Moment, day_begins
-from ledger.entry import Closed, Content, Entry, Handover, Redemption, Void
+from ledger.entry import Closed, Content, Entry, Handover, Pending, Redemption, Void
 from ledger.journal import Act
 from ledger.totals import total_up
 from terminal.errors import SecondPersonError, TooLateError, WrongRequestError
@@ -24,11 +24,17 @@ class Voided:
         number: receipt number of what was taken back.
         void: number of the entry that says so.
         paid: rupiah the family had paid, and gets back.
+        redemption: number of the entry that was taken back, in its chain.
+        seq: number of the void's entry.
+        on_card: the chip that took it has written the void down, too.
     """
 
     number: str
     void: str
     paid: int
+    redemption: int = 0
+    seq: int = 0
+    on_card: bool = False
 
 
 def void(desk: Desk, seq: int, *, reason: str, second: str) -> Voided:
@@ -50,7 +56,7 @@ def void(desk: Desk, seq: int, *, reason: str, second: str) -> Voided:
         moment = act.moment(desk.clock.read())
         redemption, given = _voidable(act, seq, moment)
         entry, _ = append(desk, act, moment, content)
-    return Voided(redemption.id.number(), entry.id.number(), given.paid)
+    return Voided(redemption.id.number(), entry.id.number(), given.paid, seq, entry.body.seq)
 
 
 def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry:
@@ -127,15 +133,17 @@ def receipt_seq(receipt: str, ordinal: int, epoch: int) -> int:
     return seq
 
 
-def _voidable(act: Act, seq: int, moment: Moment) -> tuple[Entry, Redemption]:
+def _voidable(act: Act, seq: int, moment: Moment) -> tuple[Entry, Redemption | Pending]:
     """The redemption of that number, if it still may be taken back at the counter."""
     entry = act.entry(seq)
     given = entry.content if entry else None
-    if entry is None or not isinstance(given, Redemption):
+    if entry is None or not isinstance(given, Redemption | Pending):
         raise WrongRequestError(f"entry {seq} of this terminal is no redemption; check the slip")
     number = entry.id.number()
     if act.is_voided(seq):
         raise WrongRequestError(f"{number} was taken back already")
+    if isinstance(given, Pending) and not act.cards.is_committed(seq):
+        raise WrongRequestError(f"{number} is not finished; tap its card again first")
     if entry.body.moment.early < day_begins(moment.early) or act.closed_since(seq):
         raise TooLateError(
             f"{number} is of a day that is closed; ask the kecamatan office for a correction"

@@ -12,7 +12,6 @@ from enum import StrEnum
 from card_codec.chip.profile import ChipState
 from card_codec.chip.record import CardRecord, RecordKind, day_of
 from ledger.element import RedemptionId
-from ledger.entry import Pending
 
 
 class Fate(StrEnum):
@@ -30,28 +29,6 @@ class Found:
     fate: Fate
     counter: int = 0
     value: bytes = b""
-
-
-def record_of(id: RedemptionId, pending: Pending, *, kind: RecordKind, at: int) -> CardRecord:
-    """The record of a redemption by chip, or of its void.
-
-    Args:
-        id: of the redemption; a void's record names the redemption that it takes back.
-        pending: what it gives.
-        kind: redemption or void.
-        at: *early* of the entry that the record is of, Unix seconds.
-    """
-    return CardRecord(
-        kind=kind,
-        terminal=id.terminal,
-        epoch=id.epoch,
-        seq=id.seq,
-        programme=pending.programme,
-        window=pending.window,
-        member=pending.member,
-        quantity=pending.quantity,
-        day=day_of(at),
-    )
 
 
 def fate_of(record: CardRecord, before: int, state: ChipState) -> Found:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from card_codec.chip.apdu import CardLink
 from card_codec.chip.errors import ChipLinkError
 from card_codec.readers import desk
 from card_codec.readers.desk import OpenedCard
 from card_codec.readers.errors import ReaderError
 from card_codec.readers.status import ReaderState
+from terminal.after import Voided
 from terminal.chip_tap import Tap
 from terminal.counter import Counter, Redeemed, Request
 from terminal.decision import Verdict
@@ -37,6 +39,18 @@ class Readers(Protocol):
         """Why a card stopped answering; closes it."""
         ...
 
+    def watch(self, name: str) -> Callable[[float], ReaderState]:
+        """Follows a reader: called with the seconds it may wait for a change, tells its state."""
+        ...
+
+
+class CardSource(Protocol):
+    """What is needed of a counter to hear a card."""
+
+    def tap(self, link: CardLink, *, atr: bytes = b"") -> Tap:
+        """Hear the chip on a reader."""
+        ...
+
 
 class DeskReaders:
     """The readers of this machine."""
@@ -48,6 +62,10 @@ class DeskReaders:
     def state_after_loss(self, card: OpenedCard) -> ReaderState:
         """Why a card stopped answering; closes it."""
         return desk.state_after_loss(card)
+
+    def watch(self, name: str) -> Callable[[float], ReaderState]:
+        """Follows a reader, whichever driver speaks to it."""
+        return desk.watch(name)
 
 
 DESK = DeskReaders()
@@ -65,8 +83,21 @@ def redeem_on_reader(
         return counter.redeem(Presentation.of_tap(tap), request)
 
 
+def void_on_reader(
+    counter: Counter, reader: str, seq: int, *, reason: str, second: str, readers: Readers = DESK
+) -> Voided:
+    """Take back a redemption with the chip that took it on a reader.
+
+    Raises:
+        CardFaultError: no card could be asked; nothing was taken back.
+        WrongRequestError: it may not be taken back here, or another card lies on the reader.
+    """
+    with open_tap(counter, reader, readers) as tap:
+        return counter.void(seq, reason=reason, second=second, tap=tap)
+
+
 @contextmanager
-def open_tap(counter: Counter, reader: str | None, readers: Readers) -> Iterator[Tap]:
+def open_tap(counter: CardSource, reader: str | None, readers: Readers) -> Iterator[Tap]:
     """The chip on a reader, for as long as the reader is ours.
 
     Raises:

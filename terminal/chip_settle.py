@@ -12,6 +12,7 @@ from card_codec.chip.record import CardRecord, RecordKind, encode_record
 from card_codec.credential import Credential
 from card_codec.refusal import Refused
 from ledger.card_memory import OpenPending
+from ledger.card_record import record_of
 from ledger.element import RedemptionId, Right
 from ledger.entry import (
     NOBODY_ELSE,
@@ -22,7 +23,7 @@ from ledger.entry import (
     Pending,
     Void,
 )
-from terminal.chip_history import Fate, fate_of, find_void, numbers, record_of
+from terminal.chip_history import Fate, fate_of, find_void, numbers
 from terminal.chip_tap import Tap
 from terminal.decision import Approved
 from terminal.redeem import Redeemed, Turn, append
@@ -39,6 +40,8 @@ def settle(turn: Turn, tap: Tap) -> Redeemed | None:
     state, credential = tap.chip.state, tap.heard.credential
     due = None
     for waiting in turn.act.cards.open(tap.uid):
+        if waiting.seq > tap.as_of:
+            continue  # begun after the card was asked: by another counter of this terminal
         due = _settle_pending(turn, waiting, state) or due
     _settle_voids(turn, state)
     if _is_news(turn, credential, tap.uid, state):

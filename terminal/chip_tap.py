@@ -30,12 +30,15 @@ class Tap:
         heard: what it says of the family, verified; or why it is refused.
         chip: the card that has shown its key; None where none of its keys is held here.
         keys: of this terminal.
+        as_of: newest entry of this journal when the card was asked: of what was begun later it
+            cannot have told anything.
     """
 
     uid: bytes
     heard: VerifiedCredential | Refused
     chip: OpenChip | None = None
     keys: OpenedCardKeys | None = None
+    as_of: int = 0
 
 
 def hear_chip(

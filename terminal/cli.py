@@ -156,9 +156,13 @@ def serve(
     embed: Annotated[
         str | None, typer.Option(help="the one origin that may frame the page")
     ] = None,
+    reader: Annotated[
+        str | None, typer.Option(help="card reader for chips; that of terminal.toml if not said")
+    ] = None,
 ) -> None:
     """Serve the counter's page on this machine until SIGTERM; prints one JSON line when ready."""
-    from terminal.web.serve import serve as serve_page  # a web server is not needed to redeem
+    from terminal.web.chips import ChipDesk  # a web server is not needed to redeem
+    from terminal.web.serve import serve as serve_page
 
     token = secrets.token_urlsafe(24)
 
@@ -170,7 +174,9 @@ def serve(
     counter = open_for_use(config, serving=True)
     try:
         counter.take_in_box()
-        serve_page(counter, port=port, token=token, ready=ready, embed=embed)
+        name = reader or counter.folder.config.reader
+        chips = ChipDesk(counter, name) if name else None
+        serve_page(counter, port=port, token=token, ready=ready, embed=embed, chips=chips)
     finally:
         counter.close()
 
@@ -193,6 +199,8 @@ def state(config: Config, as_json: Json = False) -> None:
         "away_left": now.away_left,
         "twice_rupiah": now.twice_rupiah,
         "problem": now.problem,
+        "newer_ledger": now.newer.ledger,
+        "newer_software": now.newer.software,
     }
     if as_json:
         typer.echo(json.dumps(report))

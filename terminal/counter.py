@@ -49,6 +49,7 @@ from terminal.redeem import (
 )
 from terminal.redeem_chip import Begun, begin, commit_on_card, finish, look_at_chip
 from terminal.tally import Tally
+from terminal.void_chip import VoidOrder, void_with_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +140,10 @@ class Counter:
             rights = self._desk.rights
             if rights is None:
                 return Tap(b"", Refused(Reason.NO_LEDGER))
-            trust, keys = (
-                rights.trust,
-                self._card_keys.look(oldest_generations(rights.policy.chip_keys)),
-            )
-        return hear_chip(link, trust, keys, atr=atr, draw=draw)
+            keys = self._card_keys.look(oldest_generations(rights.policy.chip_keys))
+            as_of = self._desk.journal.head().seq
+        tap = hear_chip(link, rights.trust, keys, atr=atr, draw=draw)
+        return replace(tap, as_of=as_of)
 
     def look(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         """Judge without giving; a refusal is recorded.
@@ -194,8 +194,15 @@ class Counter:
         with self._lock:
             self._with_people()
 
-    def void(self, seq: int, *, reason: str, second: str) -> Voided:
-        """Take back a redemption of today, with a second person; durable when it returns."""
+    def void(self, seq: int, *, reason: str, second: str, tap: Tap | None = None) -> Voided:
+        """Take back a redemption of today, with a second person; durable when it returns.
+
+        Args:
+            tap: the chip that took it, if it is at hand: it writes the void down, too.
+        """
+        if tap is not None:
+            order = VoidOrder(seq, reason, second)
+            return void_with_card(self._desk, self._acting, tap, order)
         with self._acting():
             return void(self._desk, seq, reason=reason, second=second)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.clock import day_begins
+from ledger.element import RedemptionId
 from ledger.entry import Kind
 from ledger.install import now_here
+from ledger.newer import NOTHING_NEWER, Newer, newer_there
 from ledger.policy import DAY
 from terminal.exposure_at import given_unheard
 from terminal.redeem import Desk, away_served
@@ -37,6 +39,7 @@ class CounterState:
         problem: why what was brought last was not installed.
         unfinished: receipt numbers of redemptions whose chip left too early; each is reserved until
             the same card is tapped here again.
+        newer: what the province's word says is newer there than here.
     """
 
     served_today: int
@@ -56,11 +59,13 @@ class CounterState:
     last_refusal: str | None
     problem: str | None
     unfinished: tuple[str, ...] = ()
+    newer: Newer = NOTHING_NEWER
 
 
 def state_of(desk: Desk, tally: Tally, problem: str | None) -> CounterState:
     """What the screen says now."""
     journal, rights = desk.journal, desk.rights
+    me = journal.identity
     moment = now_here(journal, desk.clock.read())
     today = day_begins(moment.early)
     tally.follow(journal)
@@ -90,5 +95,8 @@ def state_of(desk: Desk, tally: Tally, problem: str | None) -> CounterState:
         asks_handover=bool(last and not last.handed_over and last.at <= desk.handover_since),
         last_refusal=tally.last_refusal,
         problem=problem,
-        unfinished=tuple(journal.id(one.seq).number() for one in journal.cards().open()),
+        unfinished=tuple(
+            RedemptionId(me.terminal, me.epoch, one.seq).number() for one in journal.cards().open()
+        ),
+        newer=newer_there(journal, rights),
     )

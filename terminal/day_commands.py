@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from terminal.after import receipt_seq
+from terminal.chip_reader import void_on_reader
 from terminal.opening import open_for_use
 from terminal.people_commands import Config, Json
 
@@ -18,24 +19,32 @@ def add_day_commands(app: typer.Typer) -> None:
     app.command("handover")(handover_command)
 
 
-def void_command(
+def void_command(  # noqa: PLR0917 - a command's options
     config: Config,
     receipt: Annotated[str, typer.Option(help="number of the receipt, T001-0017")],
     reason: Annotated[str, typer.Option(help="why, in a few words")],
     second: Annotated[str, typer.Option(help="initials of a second person")],
+    reader: Annotated[
+        str | None, typer.Option(help="card reader with the chip that took it on it")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Take back a redemption of today, before the close; then take back goods and money."""
     counter = open_for_use(config)
     try:
-        voided = counter.void(
-            receipt_seq(receipt, counter.folder.config.ordinal, counter.folder.config.epoch),
-            reason=reason,
-            second=second,
-        )
+        seq = receipt_seq(receipt, counter.folder.config.ordinal, counter.folder.config.epoch)
+        if reader is None:
+            voided = counter.void(seq, reason=reason, second=second)
+        else:
+            voided = void_on_reader(counter, reader, seq, reason=reason, second=second)
     finally:
         counter.close()
-    report = {"receipt": voided.number, "void": voided.void, "paid_back": voided.paid}
+    report = {
+        "receipt": voided.number,
+        "void": voided.void,
+        "paid_back": voided.paid,
+        "on_card": voided.on_card,
+    }
     line = f"{voided.number} is taken back ({voided.void}): now take back goods and money"
     typer.echo(json.dumps(report) if as_json else line)
 

@@ -14,7 +14,10 @@ from ledger.clock import SystemClock
 from ledger.contents import read_contents
 from ledger.custody import FileCustody, KeyCustody, OpenedCustody, open_day, unlock
 from ledger.day_room import find_room
+from ledger.element import RedemptionId
 from ledger.folder import open_folder
+from ledger.head_code import head_code
+from ledger.journal import open_journal
 from ledger.people import open_people
 from ledger.totals import units_given
 from terminal.contents_table import contents_table
@@ -70,6 +73,7 @@ def _close(config: Path) -> dict[str, object] | None:
         counter.close()
     if closed is None:
         return None
+    number, code = _closing_code(config)
     units = {names.get(n, str(n)): given for n, given in units_given(closed).items()}
     return {
         "redemptions": closed.redemptions,
@@ -77,7 +81,20 @@ def _close(config: Path) -> dict[str, object] | None:
         "refusals": closed.refusals,
         "paid": closed.paid,
         "units": units,
+        "number": number,
+        "code": code,
     }
+
+
+def _closing_code(config: Path) -> tuple[str, str]:
+    """Number and code of the newest entry: read out by telephone, the office knows what is owed."""
+    journal = open_journal(open_folder(config).journal, reading=True)
+    try:
+        head, me = journal.head(), journal.identity
+    finally:
+        journal.close()
+    id = RedemptionId(me.terminal, me.epoch, head.seq)
+    return id.number(), head_code(id, head.leaf)
 
 
 def look_up_command(config: Config, as_json: Json = False) -> None:

@@ -19,9 +19,10 @@ from card_codec.chip.record import RecordKind
 from card_codec.chip.tmac import reader_id
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
+from ledger.card_record import record_of
 from ledger.entry import Commit, Entry, Pending
 from ledger.rights import Rights
-from terminal.chip_history import has_gap, record_of, who_was_before
+from terminal.chip_history import has_gap, who_was_before
 from terminal.chip_settle import settle
 from terminal.chip_tap import Tap
 from terminal.decision import Approved, ChipHere, Request, Verdict, decide

@@ -13,6 +13,7 @@ import uvicorn
 
 from terminal.web.answers import Served
 from terminal.web.app import create_app
+from terminal.web.chips import ChipDesk
 
 TOKEN = "token-of-this-start"
 _STARTS_SECONDS = 10.0
@@ -33,12 +34,21 @@ class Page:
 
 @contextmanager
 def serving(
-    counter: Served, *, done_milliseconds: int = 0, embed: str | None = None
+    counter: Served,
+    *,
+    done_milliseconds: int = 0,
+    embed: str | None = None,
+    chips: ChipDesk | None = None,
 ) -> Iterator[Page]:
     """Serve until the block is left. What is recorded stays on screen unless told otherwise."""
     port = free_port()
     app = create_app(
-        counter, port=port, token=TOKEN, embed=embed, done_milliseconds=done_milliseconds
+        counter,
+        port=port,
+        token=TOKEN,
+        embed=embed,
+        done_milliseconds=done_milliseconds,
+        chips=chips,
     )
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, lifespan="off", log_config=None, access_log=False

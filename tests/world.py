@@ -21,6 +21,7 @@ from card_codec.qr.text import write_text
 from card_codec.status import StatusList
 from card_codec.trust import KeyUse, TrustedKey, TrustList, encode_trust_list
 from ledger.changes_file import ChangesFile, Wanted, make_changes, write_changes
+from ledger.chip_keys import ChipKeys
 from ledger.clock import Reading
 from ledger.custody import open_day
 from ledger.day_room import DayRoom
@@ -150,6 +151,7 @@ class World:
         FreshnessStep(30, 0),
     )
     programmes: tuple[Programme, ...] = field(default_factory=programmes)
+    chip_keys: tuple[ChipKeys, ...] = ()
 
     # --- roster ---
 
@@ -360,7 +362,7 @@ class World:
                 Place(DESA_2, "Desa Dua", home.get(KEC_2, 0)),
             ),
             home_exceptions=(), freshness=self.freshness, quiet_days=30, complaints="0536-000",
-            look_up=self.villagers.look_up,
+            look_up=self.villagers.look_up, chip_keys=self.chip_keys,
         )  # fmt: skip
 
     def trust(self) -> TrustList:

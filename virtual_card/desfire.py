@@ -33,6 +33,7 @@ _COMMANDS: dict[int, Callable[[Chip, bytes], bytes]] = {
     file_commands.ABORT: file_commands.abort,
     file_commands.GET_CARD_UID: file_commands.get_card_uid,
     making_commands.SELECT: making_commands.select,
+    making_commands.GET_APPLICATIONS: making_commands.application_ids,
     making_commands.CREATE_APPLICATION: making_commands.create_application,
     making_commands.CREATE_DATA: making_commands.create_data_file,
     making_commands.CREATE_CYCLIC: making_commands.create_cyclic_file,

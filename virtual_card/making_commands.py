@@ -18,7 +18,7 @@ from virtual_card.status import (
     StatusRefusal,
 )
 
-SELECT, CREATE_APPLICATION = 0x5A, 0xCA
+SELECT, CREATE_APPLICATION, GET_APPLICATIONS = 0x5A, 0xCA, 0x6A
 CREATE_DATA, CREATE_CYCLIC, CREATE_MAC, DELETE_FILE = 0xCD, 0xC0, 0xCE, 0xDF
 CHANGE_FILE_SETTINGS, GET_FILE_SETTINGS = 0x5F, 0xF5
 CHANGE_KEY, GET_KEY_VERSION, SET_CONFIGURATION = 0xC4, 0x64, 0x5C
@@ -38,6 +38,16 @@ def select(chip: Chip, payload: bytes) -> bytes:
     chip.forget()
     chip.selected = None if payload == CARD_ITSELF else payload
     return b""
+
+
+def application_ids(chip: Chip, payload: bytes) -> bytes:
+    """Three bytes each; as delivered, the card tells anyone."""
+    _not_on_light(chip)
+    if payload:
+        raise StatusRefusal(LENGTH)
+    if chip.selected is not None:
+        raise StatusRefusal(PERMISSION)
+    return b"".join(chip.memory.applications)
 
 
 def create_application(chip: Chip, payload: bytes) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from card_codec.chip.apdu import Command, Mode
 
 GET_VERSION = Command(0x60)
+GET_APPLICATION_IDS = Command(0x6A)
 GET_CARD_UID = Command(0x51, mode=Mode.FULL)
 COMMIT_TRANSACTION = Command(0xC7, header=b"\x01", mode=Mode.MAC)
 ABORT_TRANSACTION = Command(0xA7, mode=Mode.MAC)
@@ -19,7 +20,7 @@ NOBODY = 0xF
 
 _COMMUNICATION = {Mode.PLAIN: 0x00, Mode.MAC: 0x01, Mode.FULL: 0x03}
 _MORE_RIGHTS = 0x80
-_AES_KEY = 0x02
+AES_KEY = 0x02  # kind of the key of a Transaction MAC file
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def create_cyclic_file(
 
 def create_mac_file(file: int, settings: FileSettings, *, key: bytes, version: int) -> Command:
     """The Transaction MAC file of the application, with its key of 16 bytes."""
-    header = bytes([file]) + settings.option_bytes() + bytes([_AES_KEY])
+    header = bytes([file]) + settings.option_bytes() + bytes([AES_KEY])
     return Command(0xCE, header, key + bytes([version]), Mode.FULL)
 
 

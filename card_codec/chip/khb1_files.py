@@ -6,13 +6,15 @@ docs/spec/chip-profile.md §4 is this file in words, with the source of each rul
 from dataclasses import dataclass
 from enum import IntEnum
 
-from card_codec.chip import diversify
+from card_codec.chip import commands, diversify
 from card_codec.chip.apdu import Mode
 from card_codec.chip.commands import FREE, NOBODY, FileSettings, Rights
 from card_codec.chip.errors import ChipFormatError
+from card_codec.chip.record import RECORD_BYTES
 
 APPLICATION_NAME = bytes.fromhex("f04b48422d31")  # F0: not registered; then "KHB-1"
 APPLICATION_ISO_ID = bytes.fromhex("01f1")  # F101, as sent
+LIGHT_NAME = bytes.fromhex("a00000039656434103f015400000000b")  # of DESFire Light as delivered
 APPLICATION_SETTINGS = bytes.fromhex("0ba5")  # files by the master key alone; five AES keys, ISO
 
 CREDENTIAL_FILE = 0x00
@@ -28,10 +30,13 @@ HOME_KEYS = (1, 2, 3)  # of the generations g, g+1, g+2
 AWAY_KEY = 4
 MAC_KEY = 15  # not of the application; its number in key derivation alone
 
+KEY_VERSION = 1  # of every key the card station gave; a key as delivered has 0
+
 _VERSION = 1
 _HEAD_BYTES = 9
 _CYCLIC = 0x04
 _CYCLIC_SETTINGS_BYTES = 13
+_RECORDS_NOW = slice(10, 13)
 CREDENTIAL_BYTES_MAX = CREDENTIAL_FILE_BYTES - _HEAD_BYTES
 
 
@@ -147,6 +152,33 @@ def decode_content(data: bytes) -> ChipContent:
     if not _HEAD_BYTES < end <= CREDENTIAL_FILE_BYTES or any(data[end:]):
         raise ChipFormatError("the credential file is not a credential followed by zeros")
     return ChipContent(kecamatan, data[4], data[5], slots, data[_HEAD_BYTES:end])
+
+
+def layout_bytes(file: int, *, is_light: bool) -> bytes:
+    """Type and size of a file, as GetFileSettings tells them around its option and rights.
+
+    Of the record file with no records in it, of the Transaction MAC file with the station's key.
+    """
+    if file == CREDENTIAL_FILE:
+        return b"\x00" + commands.u24(CREDENTIAL_FILE_BYTES)
+    if file == RECORD_FILE:
+        most = 1 + (RECORDS_KEPT_LIGHT if is_light else RECORDS_KEPT)
+        return bytes([_CYCLIC]) + commands.u24(RECORD_BYTES) + commands.u24(most) + bytes(3)
+    return bytes([0x05, commands.AES_KEY, KEY_VERSION])
+
+
+def split_settings(told: bytes, file: int) -> tuple[bytes, bytes]:
+    """What GetFileSettings told, as its layout and its rights.
+
+    Returns:
+        The bytes of `layout_bytes`, however many records there are; option, rights and further
+        rights as ChangeFileSettings takes them.
+    """
+    end = {CREDENTIAL_FILE: 7, RECORD_FILE: _CYCLIC_SETTINGS_BYTES}.get(file, 6)
+    kept = bytearray(told[:end])
+    if file == RECORD_FILE and len(kept) == end:
+        kept[_RECORDS_NOW] = bytes(3)
+    return bytes(kept[:1] + kept[4:]), told[1:4] + told[end:]
 
 
 def record_count(settings: bytes, *, record_bytes: int) -> int:

@@ -1,5 +1,7 @@
 """All readers of a desk, whichever driver speaks to them."""
 
+import time
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Protocol, Self
 
@@ -7,6 +9,8 @@ from card_codec.chip.apdu import CardLink
 from card_codec.readers import nfc, pcsc
 from card_codec.readers.errors import ReaderError
 from card_codec.readers.status import Driver, ReaderState, ReaderStatus, choose
+
+NFC_REST_S = 0.4
 
 
 class OpenedCard(CardLink, Protocol):
@@ -63,6 +67,33 @@ def open_card(name: str | None = None) -> OpenedCard:
     if chosen.driver is Driver.PCSC:
         return pcsc.open_card(chosen.name)
     return nfc.open_card(chosen.name)
+
+
+def watch(name: str) -> Callable[[float], ReaderState]:
+    """Follow one reader.
+
+    Args:
+        name: as of `open_card`.
+
+    Returns:
+        What tells the reader's state: called with the seconds that it may wait for a change. It
+        raises `ReaderError` where no reader can be asked; ask again later.
+    """
+    if name.startswith(nfc.PATH_STARTS):
+        return lambda timeout_s: _poll_nfc(name, timeout_s)
+    following = pcsc.Watch()
+
+    def look(timeout_s: float) -> ReaderState:
+        chosen = choose(following.wait(timeout_s), name)
+        return chosen if isinstance(chosen, ReaderState) else chosen.state
+
+    return look
+
+
+def _poll_nfc(name: str, timeout_s: float) -> ReaderState:
+    """A reader of nfcpy tells nothing by itself: it is asked, with rests in between."""
+    time.sleep(min(timeout_s, NFC_REST_S))
+    return nfc.state_of(name)
 
 
 def state_after_loss(card: OpenedCard) -> ReaderState:

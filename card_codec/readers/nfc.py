@@ -105,6 +105,11 @@ def open_card(reader: str, open_frontend: OpenFrontend | None = None) -> NfcCard
         raise
 
 
+def state_of(reader: str, open_frontend: OpenFrontend | None = None) -> ReaderState:
+    """What one reader is in now; one that somebody holds is `in_use`."""
+    return _state(reader, open_frontend)
+
+
 def state_after_loss(reader: str, open_frontend: OpenFrontend | None = None) -> ReaderState:
     """Why a card stopped answering; the card that failed must be closed first."""
     state = _state(reader, open_frontend)

@@ -9,11 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 
+from card_codec.keys import PublicKey
 from ledger.element import RedemptionId, Right
 from ledger.entry import Basis
 from sync_agent.province.cases import Case, Claim, judge
 from sync_agent.province.installed import Installed
+from sync_agent.province.pendings import Fate, unsettled
 from sync_agent.province.schema import redemption, voided
+from sync_agent.province.settlement import Held, settlements
 from sync_agent.province.store import Store
 
 SHOWN_MAX = 200
@@ -70,10 +73,19 @@ def numbered(
         return {id: _listed(_one(db, id), installed, language) for id in set(ids)}
 
 
-def cases(store: Store, installed: Installed) -> list[Case]:
-    """Every case, in the order of the rights."""
+def cases(store: Store, installed: Installed, log: Iterable[PublicKey]) -> list[Case]:
+    """Every case, in the order of the rights.
+
+    Args:
+        store: the province's.
+        installed: the release in force.
+        log: keys by which settlements are signed.
+    """
     with store.reading() as db:
-        rows = db.execute(_suspect()).all()
+        settled = settlements(db, log)
+        # What no card is known to have committed was perhaps never given: it is nobody's double.
+        given = unsettled(db)
+        rows = [r for r in db.execute(_suspect()) if given.get(_id(r)) in {None, Fate.COMMITTED}]
     found = []
     for right, group in groupby(rows, key=_right):
         quantity = installed.quantity(right)
@@ -81,11 +93,33 @@ def cases(store: Store, installed: Installed) -> list[Case]:
             # The ledger in force does not list the right: what it held is not known here, and
             # nobody is accused on a guess. The records stand among the redemptions.
             continue
-        home = installed.home_terminal(right)
-        case = judge(right, quantity, [_claim(row, home) for row in group])
+        home, held = installed.home_terminal(right), settled.get((right.programme, right.window))
+        claims = [_claim(row, home, held) for row in group]
+        case = judge(right, quantity, claims, settled=held is not None)
         if case is not None:
             found.append(case)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A redemption by chip that was cut off, and what is known of it."""
+
+    redemption: Listed
+    fate: Fate
+
+
+def waiting(store: Store, installed: Installed, *, language: str) -> list[Waiting]:
+    """Redemptions by chip that their own terminals have not settled yet."""
+    with store.reading() as db:
+        return [
+            Waiting(_listed(_one(db, id), installed, language), fate)
+            for id, fate in unsettled(db).items()
+        ]
+
+
+def _id(row: Row[Any]) -> RedemptionId:
+    return RedemptionId(row.terminal, row.epoch, row.seq)
 
 
 def _suspect() -> Select[Any]:
@@ -135,12 +169,13 @@ def _right(row: Row[Any]) -> Right:
     return Right(row.household, row.member, row.programme, row.window)
 
 
-def _claim(row: Row[Any], home: int | None) -> Claim:
+def _claim(row: Row[Any], home: int | None, held: Held | None) -> Claim:
     id = RedemptionId(row.terminal, row.epoch, row.seq)
     known = {basis.value for basis in Basis}
     # A basis this version does not know gives no better standing than an exception.
     basis = Basis(row.basis) if row.basis in known else Basis.EXCEPTION
-    return Claim(id, row.leaf, row.quantity, row.terminal == home, basis)
+    late = held is not None and row.seq > held.get((row.terminal, row.epoch), 0)
+    return Claim(id, row.leaf, row.quantity, row.terminal == home, basis, late)
 
 
 def _listed(row: Row[Any], installed: Installed, language: str) -> Listed:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from ledger.record import compress
 from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError
 from sync_agent.messages import BATCH_TYPE, FILE_TYPE, JSON_TYPE, TAKEN_TYPE, write_taken
@@ -30,6 +31,7 @@ from sync_agent.province.province import Province
 from sync_agent.province.room import Room
 
 PATH_LENGTH_MAX = 300
+ZSTD = "zstd"
 BATCH_BODY = {
     "requestBody": {
         "required": True,
@@ -100,7 +102,7 @@ def _add_downloads(app: FastAPI, province: Province, rate: Rate) -> None:
     def offer(request: Request) -> Response:
         """The files the caller needs."""
         terminal = terminal_at(request, province.in_force(), rate)
-        return _json(province.offer(terminal))
+        return _small(request, msgspec.json.encode(province.offer(terminal)), JSON_TYPE)
 
     @app.get("/v1/file/{path:path}")
     def file(request: Request, path: str, sha256: str | None = None) -> Response:
@@ -108,7 +110,17 @@ def _add_downloads(app: FastAPI, province: Province, rate: Rate) -> None:
         terminal = terminal_at(request, province.in_force(), rate)
         if len(path) > PATH_LENGTH_MAX:
             raise IntakeRefusedError(404, "no_such_file", "no file has so long a name")
-        return Response(province.file(terminal, path, sha256), media_type=FILE_TYPE)
+        return _small(request, province.file(terminal, path, sha256), FILE_TYPE)
+
+
+def _small(request: Request, data: bytes, kind: str) -> Response:
+    """Compressed for whoever can inflate it, where that helps: links are of 32 kbit/s."""
+    taken = {part.partition(";")[0].strip() for part in
+             request.headers.get("Accept-Encoding", "").split(",")}  # fmt: skip
+    packed = compress(data) if ZSTD in taken else data
+    if len(packed) >= len(data):
+        return Response(data, media_type=kind)
+    return Response(packed, media_type=kind, headers={"Content-Encoding": ZSTD})
 
 
 def _json(value: Any) -> Response:

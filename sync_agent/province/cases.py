@@ -1,7 +1,8 @@
 """Cases: which of several redemptions of one right counts, and which are double.
 
 A pure function of what the records say and of the policy: never of who arrived first, so that
-every party that holds the same records reaches the same verdict. The loser is kept beside the
+every party that holds the same records reaches the same verdict. Only once a window is settled
+does what comes after that stand behind all that was held. The loser is kept beside the
 winner; what follows for people is decided by people.
 """
 
@@ -33,6 +34,8 @@ class Why(StrEnum):
     """It was made by the ordinary rule, the other by exception."""
     FINGERPRINT = "fingerprint"
     """Both have the same standing; the lower leaf hash goes first."""
+    SETTLED = "settled"
+    """It was held when the window was settled; the other arrived after that."""
     NONE = "none"
     """No record fits the right at all."""
 
@@ -45,6 +48,7 @@ class Claim:
         leaf: the whole leaf hash, 32 bytes.
         at_home: made at the home terminal of household and programme, by policy.
         basis: what the record says it was given by; only an exception is believed of it.
+        late: it arrived after its window was settled.
     """
 
     id: RedemptionId
@@ -52,6 +56,7 @@ class Claim:
     quantity: int
     at_home: bool
     basis: Basis
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class Case:
     Attributes:
         counted: records that count, first in order first.
         losers: records over the right, in order.
+        settled: its window is settled; the verdict stands.
     """
 
     kind: CaseKind
@@ -68,6 +74,7 @@ class Case:
     counted: tuple[Claim, ...]
     losers: tuple[Claim, ...]
     why: Why
+    settled: bool = False
 
     @property
     def winner(self) -> str | None:
@@ -75,13 +82,16 @@ class Case:
         return self.counted[0].id.number() if self.counted else None
 
 
-def judge(right: Right, quantity: int, claims: Iterable[Claim]) -> Case | None:
+def judge(
+    right: Right, quantity: int, claims: Iterable[Claim], *, settled: bool = False
+) -> Case | None:
     """Say which claims count: in order, as long as their sum stays within the right.
 
     Args:
         right: what was taken from.
         quantity: what it holds.
         claims: every record of it, voids taken out, in any order and any number of times.
+        settled: the window is settled.
     """
     ordered = sorted(set(claims), key=_order)
     total, fitting = 0, 0
@@ -93,11 +103,11 @@ def judge(right: Right, quantity: int, claims: Iterable[Claim]) -> Case | None:
         return None
     counted, losers = tuple(ordered[:fitting]), tuple(ordered[fitting:])
     kind = CaseKind.DOUBLE if len(ordered) > 1 else CaseKind.EXCESS
-    return Case(kind, right, counted, losers, _why(counted, losers))
+    return Case(kind, right, counted, losers, _why(counted, losers), settled)
 
 
-def _order(claim: Claim) -> tuple[int, bytes, RedemptionId]:
-    return _standing(claim), claim.leaf, claim.id
+def _order(claim: Claim) -> tuple[bool, int, bytes, RedemptionId]:
+    return claim.late, _standing(claim), claim.leaf, claim.id
 
 
 def _standing(claim: Claim) -> int:
@@ -113,6 +123,8 @@ def _standing(claim: Claim) -> int:
 def _why(counted: tuple[Claim, ...], losers: tuple[Claim, ...]) -> Why:
     if not counted:
         return Why.NONE
+    if losers[0].late and not counted[-1].late:
+        return Why.SETTLED
     winner, loser = _standing(counted[-1]), _standing(losers[0])
     if winner == loser:
         return Why.FINGERPRINT

@@ -14,6 +14,7 @@ import typer
 
 from ledger.clock import SystemClock
 from ledger.errors import FolderError
+from ledger.head_code import read_code, read_id
 from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
 from sync_agent.province.evidence import ChainCase, Shown
@@ -164,6 +165,68 @@ def cases(config: Config, as_json: Json = False) -> None:
 
 
 @app.command()
+def reconcile(config: Config, as_json: Json = False) -> None:
+    """Judge every right anew by the plain rule, and settle each window two weeks after its end."""
+    with _opened(config) as province:
+        settled = [asdict(one) for one in province.settle()]
+        found = [_case(case) for case in province.cases()]
+        report = {"redemptions": province.received(), "settled": settled, "cases": found}
+    words = (
+        f"{report['redemptions']} redemptions, {len(found)} cases, {len(settled)} windows settled"
+    )
+    _say(report, words, as_json)
+
+
+@app.command()
+def archive(
+    config: Config,
+    check: Annotated[
+        bool, typer.Option("--check", help="hold the segments against the log")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Seal what was accepted since the last time into Parquet segments."""
+    with _opened(config) as province:
+        if check:
+            _check_archive(province, as_json)
+            return
+        made = []
+        while (one := province.seal_segment()) is not None:
+            made.append(asdict(one))
+    words = [f"segment {one['number']}: {one['entries']} entries, {one['hash']}" for one in made]
+    _say({"segments": made}, "\n".join(words) or "nothing new to seal", as_json)
+
+
+def _check_archive(province: Province, as_json: bool) -> None:
+    count, faults = province.check_segments()
+    words = [f"segment {fault.number}: {fault.detail}" for fault in faults]
+    report = {"segments": count, "faults": [asdict(fault) for fault in faults]}
+    _say(report, "\n".join(words) or f"{count} segments hold what the log holds", as_json)
+    raise typer.Exit(1 if faults else 0)
+
+
+@app.command()
+def code(
+    config: Config,
+    number: Annotated[str, typer.Argument(help="as it was told: T001-0017")],
+    text: Annotated[str, typer.Argument(metavar="CODE", help="its eight characters: 7Q2M-0XKD")],
+    as_json: Json = False,
+) -> None:
+    """Hold a code told by telephone against the log; an entry not there opens a case."""
+    id, told = read_id(number), read_code(text)
+    with _opened(config) as province:
+        shown = province.tell_code(id, told)
+    sentence = {
+        Shown.HELD: f"{id.number()} is in the log, and all before it",
+        Shown.CODE: f"{id.number()} is in the log by another code: ask for it once more; if it"
+        " stays, keep the machine and tell the office",
+        Shown.MISSING: f"{id.number()} has not arrived: its terminal owes entries",
+    }[shown]
+    _say({"number": id.number(), "shown": shown.value}, sentence, as_json)
+    raise typer.Exit(0 if shown is Shown.HELD else 1)
+
+
+@app.command()
 def receipt(
     config: Config,
     text: Annotated[str, typer.Argument(help="what stands on the slip: KHR1…")],
@@ -196,6 +259,7 @@ def _case(case: Case) -> dict[str, object]:
         "right": case.right.text(),
         "winner": case.winner,
         "losers": [claim.id.number() for claim in case.losers],
+        "settled": case.settled,
     }
 
 

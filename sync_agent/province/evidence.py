@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
 
 from card_codec.refusal import Refused
 from card_codec.trust import TrustList
+from ledger.element import RedemptionId
+from ledger.head_code import head_code
 from ledger.receipt import verify_receipt
 from ledger.roll import Roll, terminal_name, trusted_key
 from sync_agent.batch import Batch
 from sync_agent.province.engine import add_once
-from sync_agent.province.schema import entry, fork, missing
+from sync_agent.province.schema import entry, fork, missing, told
 from sync_agent.province.store import first_fork, head, leaves
 
 KEPT_MAX = 1_000
@@ -33,7 +35,9 @@ class ChainKind(StrEnum):
     FORK = "fork"
     """The terminal signed two entries of one number: it was rolled back, or there are two of it."""
     MISSING = "missing_entries"
-    """The terminal signed an entry that never arrived: it owes what comes before it, too."""
+    """The terminal signed, or told, an entry that never arrived: it owes what comes before, too."""
+    CODE = "code_differs"
+    """A code was told that is not that of the entry which arrived: misheard, or another history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class ChainCase:
     Attributes:
         first: the first entry that differs, or that is owed.
         last: the last one of which there is evidence.
-        pieces: kept batches that show it.
+        pieces: kept batches and told codes that show it.
     """
 
     kind: ChainKind
@@ -65,6 +69,7 @@ class Shown(StrEnum):
     HELD = "held"
     FORK = "fork"
     MISSING = "missing_entries"
+    CODE = "code_differs"
 
 
 def read_slip(text: str, roll: Roll) -> Batch | Refused:
@@ -133,6 +138,21 @@ def keep_missing(db: Connection, batch: Batch, data: bytes, *, at: int) -> None:
         add_once(db, missing, [(batch.terminal, batch.epoch, batch.end, leaf, at, data)])
 
 
+def hold_code(db: Connection, id: RedemptionId, code: str, *, at: int) -> Shown:
+    """Hold the code of a head that somebody told against the log.
+
+    Nothing is signed: whoever told it may have misheard. A head that has not arrived is remembered,
+    so that its terminal is asked for it.
+    """
+    held = leaves(db, id.terminal, id.epoch, first=id.seq, last=id.seq)
+    if held:
+        return Shown.HELD if head_code(id, held[0]) == code else Shown.CODE
+    of_terminal = select(func.count()).select_from(told).where(told.c.terminal == id.terminal)
+    if db.execute(of_terminal).scalar_one() < KEPT_MAX:
+        add_once(db, told, [(id.terminal, id.epoch, id.seq, code, at)])
+    return Shown.MISSING
+
+
 def chain_cases(db: Connection) -> list[ChainCase]:
     """Every chain about which there is evidence that the log does not answer."""
     pieces: dict[tuple[ChainKind, int, int], list[tuple[int, int]]] = {}
@@ -145,6 +165,16 @@ def chain_cases(db: Connection) -> list[ChainCase]:
         else:  # it arrived since, as another entry
             first, key = row.seq, (ChainKind.FORK, row.terminal, row.epoch)
         pieces.setdefault(key, []).append((first, row.seq))
+    for row in db.execute(_told()):
+        id = RedemptionId(row.terminal, row.epoch, row.seq)
+        if row.held is None:
+            first = head(db, row.terminal, row.epoch).seq + 1
+            key = (ChainKind.MISSING, row.terminal, row.epoch)
+        elif head_code(id, row.held) != row.code:
+            first, key = row.seq, (ChainKind.CODE, row.terminal, row.epoch)
+        else:
+            continue
+        pieces.setdefault(key, []).append((first, row.seq))
     return [_case(*key, found) for key, found in sorted(pieces.items())]
 
 
@@ -155,15 +185,24 @@ def _case(
     return ChainCase(kind, terminal, epoch, first=first, last=last, pieces=len(found))
 
 
+def _told() -> Select[Any]:
+    """What was told by code, and the leaf held there now, if any."""
+    columns = (told.c.terminal, told.c.epoch, told.c.seq, told.c.code, entry.c.leaf.label("held"))
+    return select(*columns).select_from(told.outerjoin(entry, _same(told)))
+
+
+def _same(table: Table) -> ColumnElement[bool]:
+    """The entry that a row of a table is about."""
+    own = table.c
+    return and_(
+        entry.c.terminal == own.terminal, entry.c.epoch == own.epoch, entry.c.seq == own.seq
+    )
+
+
 def _unanswered() -> Select[Any]:
     """Proofs of entries that the log does not hold as they are proved."""
-    same = and_(
-        entry.c.terminal == missing.c.terminal,
-        entry.c.epoch == missing.c.epoch,
-        entry.c.seq == missing.c.seq,
-    )
     return (
         select(missing.c.terminal, missing.c.epoch, missing.c.seq, entry.c.leaf.label("held"))
-        .select_from(missing.outerjoin(entry, same))
+        .select_from(missing.outerjoin(entry, _same(missing)))
         .where((entry.c.leaf.is_(None)) | (entry.c.leaf != missing.c.leaf))
     )

@@ -15,7 +15,9 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from card_codec.refusal import Refused
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
+from ledger.element import RedemptionId
 from ledger.entry import check_head, genesis
+from ledger.newer import software_version
 from ledger.roll import Terminal
 from sync_agent.batch import Batch, read_batch, write_batch
 from sync_agent.errors import IntakeRefusedError, MessageError
@@ -23,6 +25,7 @@ from sync_agent.messages import HeadAnswer, Taken
 from sync_agent.province.evidence import (
     Shown,
     first_difference,
+    hold_code,
     keep_evidence,
     keep_fork,
     keep_missing,
@@ -124,6 +127,21 @@ class Intake:
             shown = keep_evidence(db, batch, beginning, data=data, at=at)
         return shown, batch.entries[0].id.number()
 
+    def tell_code(self, id: RedemptionId, code: str, *, at: int) -> Shown:
+        """Hold a code that was told over the telephone against the log.
+
+        Raises:
+            IntakeRefusedError: the roll does not know the terminal.
+            ProvinceError: the store failed.
+        """
+        if self._in_force().rights.roll.terminal(id.terminal, id.epoch) is None:
+            words = (
+                f"terminal {id.terminal}, epoch {id.epoch}, is not in the roll; ask for it again"
+            )
+            raise IntakeRefusedError(403, "not_enrolled", words)
+        with self._store.writing() as db:
+            return hold_code(db, id, code, at=at)
+
     def head(self, ordinal: int, epoch: int) -> HeadAnswer:
         """How far the log holds a terminal's chain.
 
@@ -147,6 +165,7 @@ class _Taking:
     def __init__(self, db: Connection, installed: Installed, log: Signer) -> None:
         self._db = db
         self._log = log
+        self._ledger = installed.rights.versions.ledger
         self.rows = Rows(db, installed)
         self._waiting: dict[tuple[int, int], HeldHead] = {}
 
@@ -192,8 +211,9 @@ class _Taking:
         new = batch.entries[held.seq + 1 - batch.start :]
         self.rows.add_entries(new, checked.terminal, at=arrival.at)
         said = Acknowledgement(
-            "khb-ack-1", batch.terminal, batch.epoch, batch.end, last.leaf, arrival.at
-        )
+            "khb-ack-2", batch.terminal, batch.epoch, batch.end, last.leaf, arrival.at,
+            self._ledger, software_version(),
+        )  # fmt: skip
         data = write_acknowledgement(said, self._log)
         self.rows.add_acknowledgement(said, batch.signature, road=arrival.road, data=data)
         self._waiting[checked.chain] = HeldHead(batch.end, last.leaf)

@@ -19,6 +19,7 @@ from sync_agent.errors import IntakeRefusedError, ProvinceError
 from sync_agent.province.accounts import SHOWN_MAX, Listed
 from sync_agent.province.cases import Case
 from sync_agent.province.doors import DeskKey, Rate
+from sync_agent.province.evidence import ChainCase
 from sync_agent.province.province import Province
 from sync_agent.province.words import LANGUAGES, Language, Words, at_wib, words
 
@@ -42,6 +43,15 @@ class ShownCase:
     records: list[Listed]
     why: str
     over: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChain:
+    """A terminal with two histories or that owes entries: where it serves, and the sentence."""
+
+    case: ChainCase
+    point: str
+    what: str
 
 
 def add_desk(app: FastAPI, province: Province, key: DeskKey, rate: Rate) -> None:
@@ -139,6 +149,11 @@ def _shown(province: Province, said: Words) -> dict[str, Any]:
         "received": province.received(),
         "redemptions": province.redemptions(language=said.language, most=SHOWN_MAX),
         "cases": cases,
+        "chains": _shown_chains(province, said),
+        "waiting": [
+            (one.redemption, said.say(f"desk.fate.{one.fate}"))
+            for one in province.waiting(language=said.language)
+        ],
         "over": sum(shown.over for shown in cases),
         "short": short,
     }
@@ -159,6 +174,16 @@ def _shown_cases(province: Province, said: Words) -> list[ShownCase]:
                 worth * sum(claim.quantity for claim in case.losers),
             )
         )
+    return found
+
+
+def _shown_chains(province: Province, said: Words) -> list[ShownChain]:
+    roll = province.in_force().rights.roll
+    found = []
+    for case in province.chain_cases():
+        terminal = roll.terminal(case.terminal, case.epoch)
+        what = said.say(f"desk.chain.{case.kind}", first=case.first, last=case.last)
+        found.append(ShownChain(case, terminal.point if terminal else "", what))
     return found
 
 
@@ -187,8 +212,29 @@ def _data(province: Province, said: Words) -> dict[str, Any]:
                 "winner": shown.case.winner,
                 "losers": [claim.id.number() for claim in shown.case.losers],
                 "why": shown.why,
+                "settled": shown.case.settled,
             }
             for shown in _shown_cases(province, said)
+        ],
+        "pending": [
+            {
+                "number": one.redemption.number,
+                "right": one.redemption.right.text(),
+                "fate": one.fate.value,
+                "at": at_wib(one.redemption.at).isoformat(),
+            }
+            for one in province.waiting(language=said.language)
+        ],
+        "chains": [
+            {
+                "kind": shown.case.kind.value,
+                "terminal": shown.case.name,
+                "from": shown.case.first,
+                "to": shown.case.last,
+                "evidence": shown.case.pieces,
+                "what": shown.what,
+            }
+            for shown in _shown_chains(province, said)
         ],
     }
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from card_codec.errors import CardCodecError
+from card_codec.trust import KeyUse
+from ledger.element import RedemptionId
 from ledger.errors import LedgerError
 from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError, ProvinceError, SyncError
 from sync_agent.messages import TIMESTAMP_PATH, HeadAnswer, OfferItem, Taken
 from sync_agent.province import accounts
-from sync_agent.province.accounts import Listed
+from sync_agent.province.accounts import Listed, Waiting
 from sync_agent.province.cases import Case
 from sync_agent.province.evidence import ChainCase, Shown, chain_cases
 from sync_agent.province.folder import ProvinceFolder
@@ -26,6 +28,8 @@ from sync_agent.province.publishing import (
     publish_usage,
 )
 from sync_agent.province.release import take_release
+from sync_agent.province.segments import Fault, Segment, check_segments, seal_segment
+from sync_agent.province.settlement import Due, settle
 from sync_agent.province.store import Store
 from sync_agent.province.together import Together
 
@@ -74,8 +78,7 @@ class Province:
             IntakeRefusedError: nothing was accepted.
             ProvinceError: the store or the repository failed; the batch may be sent again.
         """
-        checked = self._intake.check(batch, Arrival(road, self._now(), sender))
-        outcome = self._together.join(checked)
+        outcome = self._together.join(self._intake.check(batch, Arrival(road, self._now(), sender)))
         if isinstance(outcome, IntakeRefusedError):
             raise outcome
         return outcome
@@ -99,6 +102,15 @@ class Province:
             ProvinceError: the store failed.
         """
         return self._intake.show_slip(text, at=self._now())
+
+    def tell_code(self, id: RedemptionId, code: str) -> Shown:
+        """Hold the code of a head, as it was told, against the log.
+
+        Raises:
+            IntakeRefusedError: the roll does not know the terminal.
+            ProvinceError: the store failed.
+        """
+        return self._intake.tell_code(id, code, at=self._now())
 
     def chain_cases(self) -> list[ChainCase]:
         """Terminals with two histories, and terminals that owe entries."""
@@ -179,7 +191,34 @@ class Province:
 
     def cases(self) -> list[Case]:
         """Every case, by the policy in force."""
-        return accounts.cases(self._store, self.in_force())
+        trust = (installed := self.in_force()).rights.trust
+        named = [k.key for k in trust.keys if k.use is KeyUse.LOG]
+        return accounts.cases(self._store, installed, [self.folder.key("log").public, *named])
+
+    def waiting(self, *, language: str) -> list[Waiting]:
+        """Redemptions by chip that were cut off, and what is known of each."""
+        return accounts.waiting(self._store, self.in_force(), language=language)
+
+    def settle(self) -> list[Due]:
+        """Settle every window whose time has come; the windows settled now.
+
+        Raises:
+            ProvinceError: the store failed, or no release was taken yet.
+        """
+        policy = self.in_force().rights.policy
+        return settle(self._store, policy, self.folder.key("log"), now=self._now())
+
+    def seal_segment(self) -> Segment | None:
+        """Write what was accepted since the last segment; None when there is nothing.
+
+        Raises:
+            ProvinceError: the store failed, the disk refused, or pyarrow is not installed.
+        """
+        return seal_segment(self._store, self.folder.root, now=self._now())
+
+    def check_segments(self) -> tuple[int, list[Fault]]:
+        """How many segments there are, and what is wrong with them."""
+        return check_segments(self._store, self.folder.root)
 
     def redemptions(self, *, language: str | None = None, most: int | None = None) -> list[Listed]:
         """Redemptions, the newest first."""

@@ -128,3 +128,64 @@ cleared = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
 )
+
+# Codes of heads as somebody told them before the entry had arrived.
+told = Table(
+    "told",
+    metadata,
+    *_chain(),
+    Column("code", String(9), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+# Windows whose cases stand: signed by the log key, with how far each chain was held.
+settlement = Table(
+    "settlement",
+    metadata,
+    Column("programme", Integer, primary_key=True, autoincrement=False),
+    Column("window", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Sealed segments of the accepted log, and which entries of which chain each holds.
+segment = Table(
+    "segment",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),  # of the entries' names, in order
+    Column("file", LargeBinary(32), nullable=False),  # SHA-256 of the Parquet file
+    Column("at", BigInteger, nullable=False),
+)
+segment_mark = Table(
+    "segment_mark",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("terminal", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+)
+
+# Redemptions by chip, as they stood before their card was asked; each is a redemption, too.
+pending = Table(
+    "pending",
+    metadata,
+    *_chain(),
+    Column("uid", LargeBinary(7), nullable=False),
+    Column("counter", BigInteger, nullable=False),  # of the chip before
+)
+
+# Pending redemptions, and voids, that their own terminal says the chip has committed.
+committed = Table("committed", metadata, *_chain())
+
+# Whose record a chip wrote with which commit, as a terminal has signed it: its own, or seen.
+card_commit = Table(
+    "card_commit",
+    metadata,
+    Column("uid", LargeBinary(7), primary_key=True),
+    Column("counter", BigInteger, primary_key=True, autoincrement=False),
+    *_chain(),  # of the redemption that the record names
+    Column("kind", Integer, primary_key=True, autoincrement=False),  # of the record
+)

@@ -58,7 +58,7 @@ def once_with(province: Province, stick: Stick) -> StickReport:
     """
     taken = _Taken()
     for path in _bundles(stick):
-        _take(province, stick, path, taken)
+        taken.take(province, stick, path)
     coming = [t for t in province.in_force().rights.roll.terminals if t.shut_out is None]
     laid: set[str] = set()
     for terminal in coming:
@@ -66,37 +66,36 @@ def once_with(province: Province, stick: Stick) -> StickReport:
     for name in stick.names(FILES):
         if _DIGEST.match(name) and name not in laid:
             stick.remove(f"{FILES}/{name}")
-    named = tuple(taken.heads[chain] for chain in sorted(taken.heads))
-    return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), named)
+    heads = tuple(taken.heads[chain] for chain in sorted(taken.heads))
+    return StickReport(taken.batches, taken.accepted, len(coming), tuple(taken.refused), heads)
 
 
 @dataclass(slots=True)
 class _Taken:
-    """What was taken from a stick so far."""
+    """What was taken of a stick so far."""
 
     batches: int = 0
     accepted: int = 0
     refused: list[Refused] = field(default_factory=list)
     heads: dict[tuple[int, int], Head] = field(default_factory=dict)
 
-
-def _take(province: Province, stick: Stick, path: str, taken: _Taken) -> None:
-    """Take one bundle, or keep why it was refused; the next one is taken all the same."""
-    taken.batches += 1
-    try:
-        sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
-        if sealed is None:
-            return
-        data = open_bundle(sealed, province.folder.key("log"))
-        taken.accepted += province.take(data, road="stick").accepted
-        batch = read_batch(data)
-        taken.heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
-    except MessageError as error:
-        taken.refused.append(Refused(path, "not_sealed_to_us", error.detail))
-    except IntakeRefusedError as error:
-        taken.refused.append(Refused(path, error.code, error.detail))
-    except StickError as error:
-        taken.refused.append(Refused(path, "not_a_file", error.detail))
+    def take(self, province: Province, stick: Stick, path: str) -> None:
+        """One bundle; whatever is wrong with it, the others are taken."""
+        self.batches += 1
+        try:
+            sealed = stick.read(path, size_max=BUNDLE_SIZE_MAX)
+            if sealed is None:
+                return
+            data = open_bundle(sealed, province.folder.key("log"))
+            self.accepted += province.take(data, road="stick").accepted
+            batch = read_batch(data)
+            self.heads[batch.terminal, batch.epoch] = Head(*code_of(batch))
+        except MessageError as error:
+            self.refused.append(Refused(path, "not_sealed_to_us", error.detail))
+        except IntakeRefusedError as error:
+            self.refused.append(Refused(path, error.code, error.detail))
+        except StickError as error:
+            self.refused.append(Refused(path, "not_a_file", error.detail))
 
 
 def _bundles(stick: Stick) -> list[str]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger.entry import Presented
 from ledger.policy import Limit, Programme
@@ -148,8 +149,23 @@ class Acts:
             return None
         return self.show(act.presentation, replace(act.request, member=member, quantity=None))
 
-    def give(self, id: str) -> Act | None:
+    def chip_of(self, id: str) -> bytes | None:
+        """UID of the chip that must lie on the reader to give what that act showed; None for paper.
+
+        A chip of which no key is held here is not asked anything more.
+        """
+        with self._lock:
+            act = self._acts.get(id)
+        tap = act.presentation.tap if act and act.presentation else None
+        waits = act is not None and isinstance(act.outcome, Approved)
+        return tap.uid if tap is not None and tap.chip is not None and waits else None
+
+    def give(self, id: str, chip: Presentation | None = None) -> Act | None:
         """Record what the act showed; asked again, the answer is the same. None if not held.
+
+        Args:
+            id: of the act.
+            chip: the act's chip, as it lies on the reader now.
 
         Raises:
             NotSavedError: nothing was recorded; the same act may be tried again.
@@ -161,7 +177,7 @@ class Acts:
                 return act
             # Exactly what stood on the screen is recorded, or nothing.
             asked = replace(act.request, quantity=act.outcome.quantity)
-            outcome = self._counter.redeem(act.presentation, asked)
+            outcome = self._counter.redeem(chip or act.presentation, asked)
             now = self._monotonic()
             by_camera = act.presentation.presented is Presented.PICTURE
             stays = SAME_CARD_SECONDS if by_camera else DONE_SECONDS
@@ -169,7 +185,7 @@ class Acts:
                 act,
                 presentation=None,
                 outcome=outcome,
-                same_until=max(act.same_until, now + stays),
+                same_until=now - 1 if _asks_again(outcome) else max(act.same_until, now + stays),
             )
             self._keep(done)
             if isinstance(outcome, Redeemed):
@@ -200,9 +216,15 @@ class Acts:
                 del self._newest[old.key]
 
 
+def _asks_again(outcome: Outcome) -> bool:
+    """Whether the same card is wanted at once: what it left unfinished it alone can tell."""
+    return isinstance(outcome, Refused) and outcome.reason is Reason.CARD_UNFINISHED
+
+
 def _key(presentation: Presentation, request: Request) -> bytes:
-    """What makes two sights the same: the card or the family found, the programme, the person."""
-    found = presentation.found
+    """What makes two sights the same: the card, chip or family found, the programme, the person."""
+    found, tap = presentation.found, presentation.tap
     shown = found.household if found else presentation.text.strip().upper().encode()
+    shown = b"chip" + tap.uid if tap else shown
     card = hashlib.sha256(shown).digest()
     return card + f"{request.programme}/{request.member}".encode()

@@ -17,13 +17,14 @@ from terminal.counter import CounterState, Presentation
 from terminal.counter import Request as Wish
 from terminal.web.acts import Act, Acts, Judge
 from terminal.web.bar import Bar, make_bar
+from terminal.web.chips import ChipDesk
 from terminal.web.guard import Door
 from terminal.web.page import STOP_STYLE, render
 from terminal.web.screen import Screen, fault, make_screen, refused
 from terminal.web.wording import in_language
 from terminal.words import LANGUAGES, Language, Words, words
 
-FRAGMENTS = frozenset({"/scan", "/picture", "/look-up", "/match", "/choose", "/redeem"})
+FRAGMENTS = frozenset({"/scan", "/picture", "/tap", "/look-up", "/match", "/choose", "/redeem"})
 """Paths whose answer the page lays into itself."""
 OF_THE_TERMINAL = {
     "e.save": ("status.not_saved", "red"),
@@ -62,12 +63,14 @@ class Answers:
 
     Attributes:
         done_milliseconds: how long a recorded redemption stays; 0 = until a key.
+        chips: the card reader of this counter; None for none.
     """
 
     counter: Served
     door: Door
     acts: Acts
     done_milliseconds: int
+    chips: ChipDesk | None = None
 
     @property
     def language_cookie(self) -> str:
@@ -105,6 +108,7 @@ class Answers:
             bar=self.bar(request),
             embed=self.door.embed or "",
             done_milliseconds=self.done_milliseconds,
+            reader=self.chips.name if self.chips else "",
         )
 
     def bar(self, request: Request, state: CounterState | None = None) -> Bar:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import FastAPI, Form
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -28,19 +28,16 @@ from terminal.errors import WrongRequestError
 from terminal.web.acts import Acts
 from terminal.web.after import add_after
 from terminal.web.answers import Answers, Served
+from terminal.web.asked import Asked
+from terminal.web.chips import ChipDesk
 from terminal.web.edge import add_edge
 from terminal.web.guard import PICTURE_BYTES_MAX, Door, Guard
 from terminal.web.page import StaticFile, static_file
+from terminal.web.taps import add_taps
 from terminal.words import Language
 
 DONE_MILLISECONDS = 2_000
 _COOKIE_SECONDS = 365 * 86_400
-
-
-class Asked(BaseModel):
-    """Base of what the page's script sends."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Scan(Asked):
@@ -72,12 +69,6 @@ class Choice(Asked):
     member: Annotated[int, Field(ge=1, le=255)]
 
 
-class Give(Asked):
-    """The act to record."""
-
-    act: Annotated[str, Field(max_length=64)]
-
-
 def create_app(
     counter: Served,
     *,
@@ -86,6 +77,7 @@ def create_app(
     embed: str | None = None,
     done_milliseconds: int = DONE_MILLISECONDS,
     monotonic: Callable[[], float] = time.monotonic,
+    chips: ChipDesk | None = None,
 ) -> FastAPI:
     """The page of one counter.
 
@@ -96,14 +88,17 @@ def create_app(
         embed: the one origin that may frame the page and type into it.
         done_milliseconds: how long a recorded redemption stays on the screen; 0 = until a key.
         monotonic: seconds that only rise.
+        chips: the card reader of this counter; None for none.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     door = Door(port, token, embed)
-    answers = Answers(counter, door, Acts(counter, monotonic=monotonic), done_milliseconds)
+    acts = Acts(counter, monotonic=monotonic)
+    answers = Answers(counter, door, acts, done_milliseconds, chips)
     _add_page(app, answers)
     _add_choices(app, answers)
     _add_acts(app, answers)
     _add_look_up(app, answers)
+    add_taps(app, answers)
     add_after(app, answers)
     _add_ends(app, answers)
     return app
@@ -178,10 +173,6 @@ def _add_acts(app: FastAPI, answers: Answers) -> None:
     @app.post("/choose")
     def choose(request: Request, choice: Choice) -> Response:
         return answers.act(request, answers.acts.choose(choice.act, choice.member))
-
-    @app.post("/redeem")
-    def redeem(request: Request, give: Give) -> Response:
-        return answers.act(request, answers.acts.give(give.act))
 
 
 def _add_look_up(app: FastAPI, answers: Answers) -> None:

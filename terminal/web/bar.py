@@ -73,8 +73,14 @@ def _notices(state: CounterState, words: Words) -> tuple[str, ...]:
     if state.asks_handover and state.last is not None:
         last = f"{state.last.number}, {words.time(state.last.at)}"
         told.append(words.say("e.power", s=last))
+    if state.unfinished:
+        told.append(words.say("e.waits_for_card", no=", ".join(state.unfinished)))
     if state.clock_wrong:
         told.append(words.say("e.clock"))
     if state.problem is not None:
         told.append(words.say("e.not_installed"))
+    if state.newer.ledger is not None:
+        told.append(words.say("page.newer_ledger", n=state.newer.ledger))
+    if state.newer.software is not None:
+        told.append(words.say("page.newer_software", v=state.newer.software))
     return tuple(told)

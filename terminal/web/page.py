@@ -15,7 +15,7 @@ STATIC_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charse
 STATIC_NAMES = (
     *("counter.css", "verdict.css", "print.css", "after.css"),
     *("counter.js", "stage.js", "wedge.js", "camera.js", "sound.js", "bar.js", "frame.js"),
-    "number.js",
+    *("number.js", "reader.js"),
 )
 
 

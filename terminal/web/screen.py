@@ -255,6 +255,8 @@ def _done(redeemed: Redeemed, slip: Slip, *, act: str, words: Words, state: Coun
     approved = redeemed.approved
     word, under = _split(words.say("status.done"))
     lines = [words.rich("v.no", no=redeemed.number), _gets(approved, words), _pays(approved, words)]
+    if redeemed.recovered:
+        lines.append(words.rich("v.recovered"))
     if approved.basis is Basis.AWAY and state.twice_rupiah:
         lines.append(words.rich("v.twice", rp=words.money(state.twice_rupiah)))
     return Screen(

@@ -16,6 +16,7 @@ from ledger.errors import LedgerError
 from terminal.errors import TerminalError
 from terminal.web.answers import Served
 from terminal.web.app import create_app
+from terminal.web.chips import ChipDesk
 
 LOOPBACK = "127.0.0.1"
 IN_BOX_SECONDS = 1.0
@@ -47,6 +48,7 @@ def serve(
     token: str,
     ready: Callable[[int], None],
     embed: str | None = None,
+    chips: ChipDesk | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then return, with every answer given.
 
@@ -56,6 +58,7 @@ def serve(
         token: random for this start.
         ready: called once with the bound port, when requests are taken.
         embed: the one origin that may frame the page.
+        chips: the card reader of this counter; None for none.
 
     Raises:
         CannotListenError: the port is taken or not allowed.
@@ -63,7 +66,7 @@ def serve(
     bound = _Bound()
 
     def listening(at: int) -> None:
-        bound.app = create_app(counter, port=at, token=token, embed=embed)
+        bound.app = create_app(counter, port=at, token=token, embed=embed, chips=chips)
         ready(at)
 
     config = uvicorn.Config(
@@ -77,7 +80,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
-    with _watching_in_box(counter):
+    with _watching_in_box(counter), chips.watching() if chips else contextlib.nullcontext():
         try:
             _Server(config, listening).run()
         except SystemExit as error:

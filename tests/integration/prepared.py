@@ -15,7 +15,7 @@ from typing import Any
 Report = dict[str, Any]
 
 
-def betang(program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+def betang(program: str, *words: str | int | Path) -> subprocess.CompletedProcess[str]:
     """Run a console script to its end."""
     command = [str(Path(sys.executable).with_name(program)), *(str(word) for word in words)]
     return subprocess.run(

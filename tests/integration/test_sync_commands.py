@@ -150,11 +150,19 @@ def test_whole_road_by_commands(world: SyncWorld, config: Path, tmp_path: Path) 
             "acknowledgement": first,
             "ledger_version": 3,
             "usage_new": 1,
+            "handed_over": first,
+            "code": sent["code"],
+        }
+        assert report("province", "code", first, sent["code"], "--config", config) == {
+            "number": first,
+            "shown": "held",
         }
         assert report("once", "--config", two / "terminal.toml")["usage_new"] == 2
         cases = report("province", "cases", "--config", config)
         right = f"{household.hex()}/0/1/1"
-        assert cases == [{"kind": "double", "right": right, "winner": first, "losers": [second]}]
+        (case,) = cases
+        assert (case["kind"], case["right"], case["settled"]) == ("double", right, False)
+        assert (case["winner"], case["losers"]) == (first, [second])
         listed = report("province", "redemptions", "--config", config.parent)
         assert {r["number"] for r in listed} == {first, second}
         blocked = report(
@@ -225,6 +233,48 @@ def test_port_that_is_taken_is_one_sentence(config: Path) -> None:
         port = str(ready["url"]).rpartition(":")[2]
         words = run("province", "serve", "--config", config, "--port", port, code=1)
         assert "cannot listen" in one_sentence(words)
+
+
+def test_code_that_was_told_names_who_owes_entries(world: SyncWorld, config: Path) -> None:
+    words = [*COMMAND, "province", "code", "T001-0007", "7q2m 0xkd", "--config", str(config)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "owes entries" in done.stdout) == (1, True)
+    (case,) = report("province", "cases", "--config", config)
+    assert (case["kind"], case["terminal"], case["from"], case["to"]) == (
+        "missing_entries", "T001", 1, 7,
+    )  # fmt: skip
+    for wrong in (("T001-7x", "7q2m-0xkd"), ("T001-0007", "7q2m"), ("T009-0001", "7q2m-0xkd")):
+        one_sentence(run("province", "code", *wrong, "--config", config, code=1))
+
+
+def test_log_is_archived_and_held_against_its_archive(world: SyncWorld, config: Path) -> None:
+    for household in world.homes_1:
+        world.take(world.one, household)
+    with serving(config, "--port", "0") as (_, ready):
+        report("once", "--config", world.one.root, "--with", ready["url"])
+    (made,) = report("province", "archive", "--config", config)["segments"]
+    assert (made["number"], made["entries"]) == (1, 3)
+    assert report("province", "archive", "--config", config) == {"segments": []}
+    checked = report("province", "archive", "--check", "--config", config)
+    assert checked == {"segments": 1, "faults": []}
+    (config.parent / "segments" / "log-000001.parquet").unlink()
+    words = [*COMMAND, "province", "archive", "--check", "--config", str(config)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "cannot be read" in done.stdout) == (1, True)
+
+
+def test_reconciling_finds_the_same_cases_and_settles_what_is_due(
+    world: SyncWorld, config: Path
+) -> None:
+    for terminal in (world.one, world.two):
+        world.take(terminal, world.homes_1[0])
+    with serving(config, "--port", "0") as (_, ready):
+        for terminal in (world.one, world.two):
+            report("once", "--config", terminal.root, "--with", ready["url"])
+    done = report("province", "reconcile", "--config", config)
+    assert done["redemptions"] == 2
+    assert done["cases"] == report("province", "cases", "--config", config)
+    assert report("province", "reconcile", "--config", config)["settled"] == []
 
 
 @pytest.mark.crash

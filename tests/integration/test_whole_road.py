@@ -134,7 +134,10 @@ def test_double_has_one_case_and_the_same_winner_in_any_order(
             prepared.sync(number, url)
             prepared.sync(number, url)
     right = f"{card['household']}/0/1/1"
-    case = {"kind": "double", "right": right, "winner": "T001-0001", "losers": ["T002-0001"]}
+    case = {
+        "kind": "double", "right": right, "winner": "T001-0001", "losers": ["T002-0001"],
+        "settled": False,
+    }  # fmt: skip
     assert prepared.cases() == [case]
     words = ("province", "redemptions", "--config", prepared.province, "--json")
     kept = report_of(betang("betang-sync", *words))

@@ -37,6 +37,12 @@ MOMENT = [AT, AT, AT + 60, ISSUED, ISSUED + 60, 1_000, b"bootboot"]
 GENESIS = hashlib.sha256(b"KHB-GENESIS-v1\0" + b"\0\1" + b"\1" + spki(TERMINAL)).digest()
 OPENED = ["Balai Desa Petak Haruei"]
 GIVEN = [HOUSEHOLD, 1, 0, 1, 1, 2, 30_000, 1, 1]
+UID = bytes.fromhex("04a1b2c3d4e580")
+PENDING = [HOUSEHOLD, 1, 0, 1, 1, 2, 30_000, 1, UID, 7, 0x000101]
+VALUE = bytes.fromhex("002b2f3407cf3f08")
+MARK = bytes.fromhex("14000000000001000000000000501400")
+RECORD = bytes.fromhex("1100010100001101020000000a505a00")
+SEEN = [HOUSEHOLD, 1, UID, 2, VALUE, MARK + RECORD]
 
 
 def leaf(body: bytes) -> bytes:
@@ -69,6 +75,7 @@ def head(body: bytes, key: Key = TERMINAL) -> bytes:
 def entry_cases() -> Iterator[tuple[str, Case]]:
     """Place and content of each vector of the journal entry."""
     for name, description, items in (
+        *chip_entries(),
         ("opened", "The first entry of an epoch follows its genesis.", entry(10, OPENED, seq=1)),
         ("redemption", "Two units for 15,000 rupiah each, at home.", entry(1, GIVEN)),
         ("away", "One visit of person 3, away from home.",
@@ -101,7 +108,7 @@ def entry_cases() -> Iterator[tuple[str, Case]]:
                     "number": items[3],
                     "kind": items[5],
                     "leaf": leaf(body).hex(),
-                    "element": element(items) if items[5] == 1 else None,
+                    "element": element(items) if items[5] in {1, 2} else None,
                 },
             },
         )
@@ -114,6 +121,43 @@ def entry_cases() -> Iterator[tuple[str, Case]]:
                 "expected_error": "bad_signature" if signature else "malformed",
             },
         )
+
+
+def chip_entries() -> Iterator[tuple[str, str, list[Any]]]:
+    """Name, description and items of entries about chips."""
+    yield from (
+        ("pending", "Two units by chip, before the card is asked; T001.1 committed before.",
+         entry(2, PENDING)),
+        ("commit", "The card committed entry 2.", entry(3, [2, 8, VALUE], seq=3)),
+        ("commit-without-value", "The card committed entry 2; its Transaction MAC was lost.",
+         entry(3, [2, 8, b""], seq=3)),
+        ("not-committed", "The card did not commit entry 2.",
+         entry(4, [2, "not committed by the card", "-"], seq=3)),
+        ("observed", "A chip shows the station's mark and ten units given at terminal 1.",
+         entry(8, SEEN)),
+        ("observed-empty", "A chip that shows no record at all.",
+         entry(8, [*SEEN[:5], b""])),
+        ("chip-unproven", "By a chip of which no key is held.", entry(1, [*GIVEN[:7], 5, 2])),
+    )  # fmt: skip
+
+
+def invalid_chip_entries() -> Iterator[tuple[str, str, list[Any]]]:
+    """The same of entries that no reader takes."""
+    yield from (
+        ("pending-as-redemption", "A pending entry with a redemption's content.", entry(2, GIVEN)),
+        ("uid-of-four", "A chip with a UID of four bytes.",
+         entry(2, [*PENDING[:8], UID[:4], *PENDING[9:]])),
+        ("counter-at-its-end", "A chip that can commit no more.",
+         entry(2, [*PENDING[:9], 2**32 - 1, 0])),
+        ("commit-of-nothing", "A commit that moved no counter.", entry(3, [2, 0, VALUE], seq=3)),
+        ("half-a-value", "A Transaction MAC of four bytes.", entry(3, [2, 8, VALUE[:4]], seq=3)),
+        ("record-cut-off", "A record of fifteen bytes.", entry(8, [*SEEN[:5], RECORD[:15]])),
+        ("record-of-nothing", "A record of a kind that no card holds.",
+         entry(8, [*SEEN[:5], b"\x1f" + RECORD[1:]])),
+        ("shown-by-6", "Presented in a way nobody knows.", entry(1, [*GIVEN[:7], 6, 1])),
+        ("seventeen-records", "More records than a card shows.",
+         entry(8, [*SEEN[:5], RECORD * 17])),
+    )  # fmt: skip
 
 
 def entry_input(body: bytes, signature: bytes) -> Case:
@@ -138,6 +182,7 @@ def element(items: list[Any]) -> Case:
 def invalid_entries() -> Iterator[tuple[str, str, bytes, bytes | None]]:
     """Name, description, body, and the signature where it is that which is wrong."""
     for name, description, items in (
+        *invalid_chip_entries(),
         ("form-2", "A form this version does not know.", entry(1, GIVEN, form=2)),
         ("terminal-0", "There is no terminal 0.", entry(1, GIVEN, terminal=0)),
         ("totals-of-641", "Totals of more than 128 programmes.",
@@ -150,7 +195,7 @@ def invalid_entries() -> Iterator[tuple[str, str, bytes, bytes | None]]:
         ("prev-base64", "A hash as Base64 text.",
          entry(1, GIVEN, prev=base64.b64encode(bytes(32)).decode())),
         ("kind-0", "No kind.", entry(0, GIVEN)),
-        ("kind-2", "A kind that has no content yet.", entry(2, GIVEN)),
+        ("kind-9", "A kind that has no content yet.", entry(9, GIVEN)),
         ("kind-16", "A kind that nobody knows.", entry(16, GIVEN)),
         ("other-content", "A hand-over with a redemption's content.", entry(5, GIVEN)),
         ("moment-of-six", "A moment without its boot.", entry(1, GIVEN, moment=MOMENT[:6])),
@@ -206,6 +251,8 @@ def receipt_cases() -> Iterator[tuple[str, Case]]:
         ("given", "As printed.", printed, "T001-0002"),
         ("lower-case", "Typed in small letters, ends padded.", f" {printed.lower()}\r\n",
          "T001-0002"),
+        ("by-chip", "Of a redemption by chip: its pending entry.", slip(pack(entry(2, PENDING))),
+         "T001-0002"),
         ("es256", "Of a terminal whose key lies in a module.", slip(ES256, HSM), "T002-0002"),
     ):  # fmt: skip
         yield (
@@ -241,6 +288,8 @@ def invalid_receipts(printed: str) -> Iterator[tuple[str, str, str, str]]:
     yield "signature-only", "No entry before the signature.", text(bytes(64), "KHR1"), "malformed"
     yield "refusal", "A refusal gave nothing.", slip(refusal), "malformed"
     yield "opened", "An opening gave nothing.", slip(FIRST), "malformed"
+    commit = pack(entry(3, [2, 8, VALUE], seq=3))
+    yield "commit", "A commit names no family.", slip(commit), "malformed"
     yield "other-epoch", "Terminal 1 in epoch 2 is not listed.", slip(later), "unknown_issuer"
     yield "other-terminal", "Terminal 3 is not listed.", slip(elsewhere), "unknown_issuer"
     yield "stranger", "Signed by another key.", slip(TAKEN, STRANGER), "bad_signature"

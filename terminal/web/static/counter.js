@@ -5,6 +5,7 @@ import { Bar } from "./bar.js";
 import { Camera } from "./camera.js";
 import { listenToFrame, tellFrame } from "./frame.js";
 import { NumberPad } from "./number.js";
+import { Reader } from "./reader.js";
 import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
 import { Wedge } from "./wedge.js";
@@ -50,6 +51,13 @@ function changed(screen) {
 function scanned(text) {
   closePanels();
   ask("/scan", { text, programme: body.dataset.programme, meant });
+  meant = false;
+}
+
+// A card was laid on the reader: the same screen as for a scan.
+function laid() {
+  closePanels();
+  ask("/tap", { programme: body.dataset.programme, meant });
   meant = false;
 }
 
@@ -278,6 +286,7 @@ function showSound(button) {
 }
 
 showSound(document.querySelector("[data-do=sound]"));
+new Reader({ name: body.dataset.reader, laid });
 listenToFrame(body.dataset.embed, { meant: () => { meant = true; } });
 tellFrame(body.dataset.embed, null);
 body.dataset.live = "true"; // from here on no key is lost

@@ -48,7 +48,7 @@ def test_office_goes_from_nothing_to_a_card_that_verifies(
     assert card["card"] == household["household"] + "01"
     assert Path(card["image"]).is_file()
     trust = report(run("trust", "--office", office, "--out", tmp_path / "trust.khb", "--json"))
-    assert trust["keys"] == 3
+    assert trust["keys"] == 4
     trusted = decode_trust_list((tmp_path / "trust.khb").read_bytes())
     assert isinstance(hear_text(card["text"], trusted), VerifiedCredential)
 
@@ -60,6 +60,7 @@ def test_keys_names_holders_thresholds_and_who_is_away(run: Run, office: Path) -
         "root": (2, 3),
         "decree": (2, 3),
         "issuer": (1, 1),
+        "verdict": (1, 1),
         f"changes-{KEC_1}": (2, 2),
         f"changes-{KEC_2}": (2, 2),
     }

@@ -38,7 +38,7 @@ def test_same_seed_gives_the_same_people_rights_and_classes_but_fresh_keys(
 ) -> None:
     again = make_office(tmp_path / "again", seed=1)
     assert roster(again) == roster(made_office)
-    assert len(keys(again)) == 3 + 3 + 1 + 2 * 2
+    assert len(keys(again)) == 3 + 3 + 1 + 1 + 2 * 2
     assert not keys(again) & keys(made_office)
 
 

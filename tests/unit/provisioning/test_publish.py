@@ -61,7 +61,7 @@ def test_reader_accepts_every_file_through_every_delegation(
     }
     assert read_roll(files[ROLL_PATH]).terminals == ()
     uses = [key.use for key in decode_trust_list(files[TRUST_PATH]).keys]
-    assert sorted(uses) == [KeyUse.ISSUER, KeyUse.LOG]
+    assert sorted(uses) == [KeyUse.ISSUER, KeyUse.LOG, KeyUse.VERDICT]
     bases = [read_base(files[f"rights/{k}/base.cbor.zst"]) for k in (KEC_1, KEC_2)]
     assert [base.count for base in bases] == [20, 20]
 

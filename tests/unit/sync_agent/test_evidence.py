@@ -2,8 +2,10 @@
 
 import pytest
 
+from ledger.element import RedemptionId
 from ledger.entry import Opened
 from ledger.folder import TerminalFolder
+from ledger.head_code import head_code
 from ledger.journal import Identity, create_journal, open_journal
 from ledger.receipt import write_receipt
 from sync_agent.errors import IntakeRefusedError
@@ -101,4 +103,48 @@ def test_slip_of_a_terminal_that_is_shut_out_still_counts(world: SyncWorld) -> N
 def test_what_is_no_slip_is_refused(world: SyncWorld, text: str) -> None:
     with pytest.raises(IntakeRefusedError, match="no slip"):
         world.province.show_slip(text)
+    assert world.province.chain_cases() == []
+
+
+def head_of(folder: TerminalFolder) -> tuple[RedemptionId, str]:
+    """What a terminal's officer reads out: the number and the code of its newest entry."""
+    journal = open_journal(folder.journal, reading=True)
+    head, me = journal.head(), journal.identity
+    journal.close()
+    id = RedemptionId(me.terminal, me.epoch, head.seq)
+    return id, head_code(id, head.leaf)
+
+
+def test_code_of_what_is_held_opens_nothing(world: SyncWorld) -> None:
+    days(world, world.one, "satu", "dua")
+    world.province.take(batch_of(world.one), road="stick")
+    assert world.province.tell_code(*head_of(world.one)) is Shown.HELD
+    assert world.province.chain_cases() == []
+
+
+def test_code_of_what_never_arrived_names_who_owes_which_entries(world: SyncWorld) -> None:
+    days(world, world.one, "satu")
+    world.province.take(batch_of(world.one), road="stick")
+    days(world, world.one, "dua", "tiga")
+    for _ in range(3):
+        assert world.province.tell_code(*head_of(world.one)) is Shown.MISSING
+    assert world.province.chain_cases() == [ChainCase(ChainKind.MISSING, 1, 1, 2, 3, 1)]
+    world.province.take(batch_of(world.one), road="stick")
+    assert world.province.chain_cases() == []
+
+
+def test_code_that_is_not_that_of_the_entry_accuses_nobody_of_a_fork(world: SyncWorld) -> None:
+    days(world, world.one, "satu")
+    id, code = head_of(world.one)
+    wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
+    assert world.province.tell_code(id, wrong) is Shown.MISSING
+    world.province.take(batch_of(world.one), road="stick")
+    assert world.province.tell_code(id, wrong) is Shown.CODE
+    assert world.province.chain_cases() == [ChainCase(ChainKind.CODE, 1, 1, 1, 1, 1)]
+    assert world.province.tell_code(id, code) is Shown.HELD
+
+
+def test_code_of_a_terminal_nobody_enrolled_is_refused(world: SyncWorld) -> None:
+    with pytest.raises(IntakeRefusedError, match="not in the roll"):
+        world.province.tell_code(RedemptionId(77, 1, 1), "0000-0000")
     assert world.province.chain_cases() == []

@@ -12,6 +12,7 @@ import pytest
 from ledger.clock import Moment
 from ledger.element import RedemptionId
 from ledger.entry import Opened, make_entry
+from ledger.record import compress
 from sync_agent import http_road
 from sync_agent.agent import sync_once
 from sync_agent.batch import Batch
@@ -73,6 +74,10 @@ def says(
     return answer
 
 
+def packed(body: bytes) -> Answer:
+    return says(200, "application/json", body, Content_Encoding="zstd")
+
+
 LOG_IN = b"<html><body>Selamat datang! Masuk untuk memakai Wi-Fi.</body></html>"
 HEAD = json.dumps({"seq": 0, "head": "ab" * 32}).encode()
 WRONG = [
@@ -88,6 +93,10 @@ WRONG = [
     ("too long", says(200, "application/json", HEAD + b" " * 10_000)),
     ("no length", says(200, "application/json", HEAD, length=None)),
     ("compressed", says(200, "application/json", gzip.compress(HEAD), Content_Encoding="gzip")),
+    ("a zip bomb", packed(compress(bytes(9 << 20)))),
+    ("no zstd", packed(HEAD)),
+    ("zstd cut short", packed(compress(HEAD)[:-1])),
+    ("zstd and more", packed(compress(HEAD) + b"x")),
     ("empty", says(200, "application/json", b"")),
     ("created", says(201, "application/json", HEAD)),
 ]  # fmt: skip
@@ -111,6 +120,13 @@ def test_answer_that_is_not_the_provinces_changes_nothing(world: SyncWorld, answ
 
 def road(url: str) -> HttpRoad:
     return HttpRoad(url, "token-token-token", terminal=1, epoch=1)
+
+
+def test_answer_that_was_compressed_is_inflated() -> None:
+    with answering(says(200, "application/json", compress(HEAD), Content_Encoding="zstd")) as url:
+        answer = road(url).head()
+    assert answer is not None
+    assert answer.head == "ab" * 32
 
 
 def test_answer_cut_short_is_a_closed_road() -> None:

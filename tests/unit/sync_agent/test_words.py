@@ -6,6 +6,8 @@ from importlib.resources import files
 import pytest
 
 from sync_agent.province.cases import Why
+from sync_agent.province.evidence import ChainKind
+from sync_agent.province.pendings import Fate
 from sync_agent.province.words import LANGUAGES, catalogue, words
 
 FILE_ENDINGS = (".css", ".js", ".html", ".po")
@@ -19,7 +21,9 @@ def used_keys() -> set[str]:
     sources += list(package.joinpath("templates").iterdir())
     texts = (source.read_text(encoding="utf-8") for source in sources)
     quoted = {key for text in texts for key in re.findall(r"\"(desk\.[a-z_.]+)\"", text)}
-    return {k for k in quoted if not k.endswith(FILE_ENDINGS)} | {f"desk.why.{why}" for why in Why}
+    made = {f"desk.why.{why}" for why in Why} | {f"desk.chain.{kind}" for kind in ChainKind}
+    made |= {f"desk.fate.{fate}" for fate in Fate}
+    return {k for k in quoted if not k.endswith(FILE_ENDINGS)} | made
 
 
 def test_both_languages_have_the_same_keys_and_places() -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from ledger.element import RedemptionId
 from ledger.entry import Closed, Entry, Handover, Kind, Opened, Void
 from ledger.fsck import check_journal
+from ledger.head_code import head_code
+from ledger.journal import open_journal
 from ledger.policy import DAY
 from ledger.totals import units_given
 from terminal.cli import main
@@ -178,7 +181,7 @@ def test_void_and_close_by_command(
     told = run("void", *where, "--receipt", number, *words, "--json")
     assert (told.code, told.report) == (
         0,
-        {"receipt": "T001-0001", "void": "T001-0002", "paid_back": 0},
+        {"receipt": "T001-0001", "void": "T001-0002", "paid_back": 0, "on_card": False},
     )
     again = run("void", *where, "--receipt", number, *words)
     assert (again.code, again.sentence) == (2, "T001-0001 was taken back already")
@@ -192,8 +195,12 @@ def test_void_and_close_by_command(
         assert why in told.sentence
     totals = {"redemptions": 0, "voids": 1, "refusals": 0, "paid": 0, "units": {}}
     closed = run("close-day", *where, "--json")
-    assert (closed.code, closed.report["totals"]) == (0, totals)
+    said = closed.report["totals"]
+    assert (closed.code, said) == (0, totals | {"number": "T001-0003", "code": said["code"]})
     point.counter = point.world.counter(point.folder)
+    journal = open_journal(point.folder.journal, reading=True)
+    assert said["code"] == head_code(RedemptionId(1, 1, 3), journal.head().leaf)
+    journal.close()
 
 
 def test_handover_by_command(

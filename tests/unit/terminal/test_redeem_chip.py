@@ -16,6 +16,7 @@ from card_codec.chip.tmac import (
 )
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
+from ledger.card_record import record_of
 from ledger.entry import (
     Basis,
     Commit,
@@ -27,7 +28,6 @@ from ledger.entry import (
     Refusal,
 )
 from ledger.receipt import VerifiedReceipt, verify_receipt
-from terminal.chip_history import record_of
 from terminal.counter import Presentation, Redeemed, Request
 from terminal.decision import Approved
 from tests.chip_town import HOME, Town, make_town, tmac_key

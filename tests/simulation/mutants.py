@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from typing import Any
 from unittest import mock
 
-from ledger import journal
+from ledger import act, journal
 from ledger.act import Act
 from ledger.clock import Moment
 from ledger.element import Element
@@ -241,7 +241,7 @@ def _no_floor() -> Iterator[None]:
         return Moment(now, now, now, floors.office.time, floors.online.time, reading.boottime,
                       reading.boot_id)  # fmt: skip
 
-    with mock.patch.object(redeem, "judge_time", wall):
+    with mock.patch.object(act, "judge_time", wall):
         yield
 
 

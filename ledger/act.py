@@ -106,18 +106,23 @@ class Act:
         return entry
 
     def awaiting_handover(self, since: int) -> int | None:
-        """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
+        """Seq of the last redemption after ``since`` whose hand-over is not recorded yet.
+
+        What was taken back has none, and a void of another says nothing of this one's goods.
+        """
         if self.head.kind is Kind.REDEMPTION:
             return self.head.seq if self.head.seq > since else None
-        row = self._db.execute(
-            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?, ?) ORDER BY seq DESC LIMIT 1",
-            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID), int(Kind.COMMIT)),
-        ).fetchone()
-        if row is None or row[0] <= since:
-            return None
-        if row[1] == Kind.COMMIT:
-            return self._committed_redemption(int(row[0]))
-        return int(row[0]) if row[1] == Kind.REDEMPTION else None
+        kinds = (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.COMMIT))
+        for seq, kind in self._db.execute(
+            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?) AND seq > ? ORDER BY seq DESC",
+            (*kinds, since),
+        ):
+            if kind == Kind.HANDOVER:
+                return None
+            given = int(seq) if kind == Kind.REDEMPTION else self._committed_redemption(seq)
+            if given is not None and not self.is_voided(given):
+                return given
+        return None
 
     def _committed_redemption(self, seq: int) -> int | None:
         """The redemption by chip that a commit speaks of; None if it speaks of a void."""

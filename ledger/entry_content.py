@@ -203,6 +203,21 @@ class LookUp(Record, frozen=True):
     reason: Annotated[str, msgspec.Meta(max_length=80)]
 
 
+class Excepted(Record, frozen=True):
+    """Two officers gave in spite of a refusal; the redemption follows in the same act.
+
+    Attributes:
+        reason: code of the refusal that they set aside.
+        second: initials of the second officer; the first is the entry's own.
+    """
+
+    reason: ShortText
+    household: HouseholdId
+    member: U8
+    programme: U8
+    second: ShortText
+
+
 class Opened(Record, frozen=True):
     """The terminal began to serve (first entry of an epoch, or a new day)."""
 
@@ -251,6 +266,7 @@ Content = (
     | Refusal
     | LookUp
     | Observed
+    | Excepted
     | Opened
     | Closed
     | Sealed
@@ -266,6 +282,7 @@ CONTENT: dict[Kind, type[Content]] = {
     Kind.OBSERVED: Observed,
     Kind.OPEN: Opened,
     Kind.CLOSE: Closed,
+    Kind.EXCEPTION: Excepted,
     Kind.SEAL: Sealed,
 }
 KIND_OF = {content: kind for kind, content in CONTENT.items()}

@@ -104,13 +104,19 @@ def redeem(  # noqa: PLR0917 - a command's options
     quantity: Annotated[
         int | None, typer.Option(help="units; all that is left if not said")
     ] = None,
+    second: Annotated[
+        str | None,
+        typer.Option("--exception", help="initials of a second officer who agrees to an exception"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show one card at this counter: give, or refuse and say why."""
     _check_one_card(image, text, reader, by_look_up or None)
     shown = Chip(reader) if reader is not None else _presentation(image, text)
     try:
-        outcome, unit = _show(open_for_use(config), shown, Request(programme, member, quantity))
+        outcome, unit = _show(
+            open_for_use(config), shown, Request(programme, member, quantity, second)
+        )
     except JournalError as error:
         if not as_json:
             raise
@@ -199,6 +205,7 @@ def state(config: Config, as_json: Json = False) -> None:
         "away_left": now.away_left,
         "twice_rupiah": now.twice_rupiah,
         "problem": now.problem,
+        "unfinished": list(now.unfinished),
         "newer_ledger": now.newer.ledger,
         "newer_software": now.newer.software,
     }

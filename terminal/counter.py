@@ -36,6 +36,7 @@ from terminal.counter_state import CounterState, state_of
 from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.disk_watch import DiskWatch
 from terminal.errors import WrongRequestError
+from terminal.exception import redeem_by_exception
 from terminal.exposure import Exposure
 from terminal.exposure_at import exposure_at
 from terminal.look_up import PeopleDrawer, look_up
@@ -54,11 +55,16 @@ from terminal.void_chip import VoidOrder, void_with_card
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an officer asks for: a programme by its id, a person, a quantity."""
+    """What an officer asks for: a programme by its id, a person, a quantity.
+
+    Attributes:
+        second: initials of a second officer: both agree to an exception, if one is needed.
+    """
 
     programme: str
     member: int | None = None
     quantity: int | None = None
+    second: str | None = None
 
 
 class Counter:
@@ -169,9 +175,12 @@ class Counter:
             asked = _checked(self.programme(request.programme), request)
             if self._watch.is_full():
                 return self._watch.refuse(self._desk, presentation)
-            if presentation.tap is None:
+            if presentation.tap is None and request.second is None:
                 return redeem(self._with_people(), presentation, asked)
-            begun = begin(self._with_people(), presentation.tap, asked)
+            if presentation.tap is None:
+                desk, second = self._with_people(), request.second or ""
+                return redeem_by_exception(desk, presentation, asked, second=second)
+            begun = begin(self._with_people(), presentation.tap, asked, second=request.second)
         if not isinstance(begun, Begun):
             return begun
         commit = commit_on_card(begun)  # other counters of this terminal go on meanwhile

@@ -289,7 +289,7 @@ def test_restored_terminal_image_stops_at_the_provinces_word(point: Point, tmp_p
     image = point.folder.journal.read_bytes()
     assert isinstance(point.show("mawar"), Redeemed)
     head = point.counter._desk.journal.head()
-    word = Acknowledgement("khb-ack-1", 1, 1, head.seq, head.leaf, NOW)
+    word = Acknowledgement("khb-ack-2", 1, 1, head.seq, head.leaf, NOW)
     point.counter.close()
     for beside in point.folder.root.glob("journal.db*"):
         beside.unlink()

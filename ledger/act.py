@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
 from ledger.card_memory import CardMemory
-from ledger.clock import Moment, Reading, judge_time
+from ledger.clock import Floor, Moment, Reading, judge_time
 from ledger.element import RedemptionId
 from ledger.entry import (
+    ClockConfirmed,
     Commit,
     Content,
     Entry,
@@ -24,7 +25,7 @@ from ledger.entry import (
     read_entry,
     sign_head,
 )
-from ledger.floors import floors_of
+from ledger.floors import begin_floor, floors_of
 from ledger.union import Known
 
 
@@ -243,6 +244,10 @@ class Act:
                 self.known.add(element, basis=content.basis)
         elif isinstance(content, Void):
             self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
+        elif isinstance(content, ClockConfirmed) and id.epoch == self._identity.epoch:
+            moment = entry.body.moment
+            at = Floor(content.wall, moment.boottime, moment.boot_id)
+            begin_floor(self._db, "confirmed", at)
         elif isinstance(content, Observed):
             for element in entry.seen():
                 self.known.add(element)

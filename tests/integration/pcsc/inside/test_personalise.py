@@ -22,6 +22,7 @@ from virtual_card.vpcd import OnReader
 FIRST = SLOTS[0]
 PATIENCE_S = 60.0
 SOME_STEP = 50
+POLLS_S = 1.5
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +81,17 @@ def test_station_that_was_killed_goes_on_with_the_card(station: Path) -> None:
         _until(lambda: on.apdus > SOME_STEP)
         process.kill()
         process.wait(PATIENCE_S)
+        # pcscd resets the card for a client that died. If it is gone by then, pcscd 1.9.9 calls
+        # the reader empty ahead of its own look, and overlooks the next card. Hands are slower.
+        time.sleep(POLLS_S)
         on.take()
     _until(_is_empty)
     assert _progress(station, card) == "begun"
     # The household has a card begun: nobody is left to wait, and the unfinished card is awaited.
-    with _started(station, family) as process:
-        _lay(card, lambda: _progress(station, card) == "made")
-        out, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0
+    with _started(station, family, wait_s=20) as process:
+        _lay(card, lambda: process.poll() is not None)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err) == (0, ""), out
     assert [one["outcome"] for one in json.loads(out)["cards"]] == ["finished"]
     assert _read(card)["credential"]["household"] == family
 

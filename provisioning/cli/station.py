@@ -39,6 +39,7 @@ from provisioning.mac_check import Checked, check_commits, enrolled_terminals
 from provisioning.office import Office, open_office
 from provisioning.policy_table import make_policy, read_policy_table
 from provisioning.progress import show_progress
+from provisioning.redeem_keys import give_redeem_keys
 from provisioning.station import Station, Tap
 
 PassphraseFile = Annotated[
@@ -141,6 +142,29 @@ def personalise(
     report(_batch_report(batch), _batch_words(batch), as_json=as_json)
     if not batch.is_whole:
         raise typer.Exit(REFUSED)
+
+
+@app.command("redeem-keys")
+def redeem_keys_command(
+    office: OfficeDir,
+    terminal: Annotated[Path, typer.Option(help="The terminal's folder.")],
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Seal to an enrolled terminal the masters by which it opens the chips it serves."""
+    if passphrase_file is None:
+        raise WrongUseError("the masters are sealed by a passphrase; give --passphrase-file")
+    passphrase = read_passphrase(passphrase_file)
+    with open_office(office.resolve()) as opened:
+        held = read_masters(opened.chip_masters, passphrase)
+        given = give_redeem_keys(opened, terminal.resolve(), held)
+    told = {
+        "ordinal": given.ordinal,
+        "kecamatan": list(given.kecamatan),
+        "masters": given.masters,
+    }
+    words = f"Terminal {given.ordinal} opens the chips of {', '.join(given.kecamatan)}"
+    report(told, words, as_json=as_json)
 
 
 @app.command("check-tmac")

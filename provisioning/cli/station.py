@@ -147,24 +147,23 @@ def personalise(
 @app.command("redeem-keys")
 def redeem_keys_command(
     office: OfficeDir,
-    terminal: Annotated[Path, typer.Option(help="The terminal's folder.")],
+    terminal: Annotated[list[Path], typer.Option(help="A terminal's folder; repeat it.")],
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Seal to an enrolled terminal the masters by which it opens the chips it serves."""
+    """Seal to enrolled terminals the masters by which they open the chips they serve."""
     if passphrase_file is None:
         raise WrongUseError("the masters are sealed by a passphrase; give --passphrase-file")
     passphrase = read_passphrase(passphrase_file)
     with open_office(office.resolve()) as opened:
         held = read_masters(opened.chip_masters, passphrase)
-        given = give_redeem_keys(opened, terminal.resolve(), held)
-    told = {
-        "ordinal": given.ordinal,
-        "kecamatan": list(given.kecamatan),
-        "masters": given.masters,
-    }
-    words = f"Terminal {given.ordinal} opens the chips of {', '.join(given.kecamatan)}"
-    report(told, words, as_json=as_json)
+        given = [give_redeem_keys(opened, one.resolve(), held) for one in terminal]
+    told = [
+        {"ordinal": one.ordinal, "kecamatan": list(one.kecamatan), "masters": one.masters}
+        for one in given
+    ]
+    lines = [f"Terminal {one.ordinal} opens chips of {', '.join(one.kecamatan)}" for one in given]
+    report(told, "\n".join(lines), as_json=as_json)
 
 
 @app.command("check-tmac")

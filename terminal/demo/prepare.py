@@ -70,12 +70,14 @@ def prepare(folder: Path, *, seed: int | None, say: Say) -> Report:
     }
     drawer = [{"text": c["report"]["text"], **c["drawer"]} for c in chosen]
     homes = _homes(_households(office))
-    for card in drawer:
+    chip_drawer = [{"uid": chip["uid"], **_label(chip["of"], "ok")} for chip in chips]
+    for card in (*drawer, *chip_drawer):
         home = card["kecamatan"]
         card["home"] = f"counter {list(homes).index(home) + 1}" if home in homes else ""
     kept = {
         "report": report,
         "drawer": drawer + _not_ours(drawer),
+        "chips": chip_drawer,
         "homes": list(homes.values()),
         "form": FORM,
         "seed": seed,

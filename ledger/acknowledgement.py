@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from card_codec.cose import open_sign1, sign1
 from card_codec.errors import CardCodecError
@@ -12,17 +14,26 @@ from ledger.errors import RecordError
 from ledger.record import U8, U16, U32, Hash, Record, Seconds, pack, unpack
 
 ACKNOWLEDGEMENT_SIZE_MAX = 2048
+Software = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,4}(\.[0-9]{1,4}){0,3})?\Z")]
 
 
 class Acknowledgement(Record, frozen=True):
-    """The province holds every entry of that epoch up to ``seq``, whose leaf is ``head``."""
+    """The province holds every entry of that epoch up to ``seq``, whose leaf is ``head``.
 
-    form: Literal["khb-ack-1"]
+    Attributes:
+        at: when the batch that ended there was received.
+        ledger: version of the ledger that was published there with the newest release.
+        software: version of the software there, ``0.1.0``; empty where it was not said.
+    """
+
+    form: Literal["khb-ack-2"]
     terminal: U16
     epoch: U8
     seq: U32
     head: Hash
     at: Seconds
+    ledger: U32 = 0
+    software: Software = ""
 
 
 def write_acknowledgement(acknowledgement: Acknowledgement, signer: Signer) -> bytes:

@@ -41,6 +41,7 @@ from ledger.policy import Policy, read_policy
 from ledger.rights import Rights
 from ledger.rights_build import BaseToInstall, Versions, build_rights
 from ledger.roll import Roll, read_roll
+from ledger.settlement import settled_by
 
 POLICY_PATH = "policy/policy.cbor"
 ROLL_PATH = "terminals/roll.cbor"
@@ -244,6 +245,7 @@ def _install(folder: TerminalFolder, journal: Journal, read: _Read, reading: Rea
     with journal.act() as act:
         for segment in read.segments:
             new += act.known.take_segment(segment, read.roll)
+        act.known.forget_settled(settled_by(read.policy, read.versions.office_time))
         _keep_times(act, read, reading)
     build_rights(
         folder.rights,

@@ -165,13 +165,13 @@ class Journal:
             return None
         seq, head, at = rows[0]
         me = self.identity
-        return Acknowledgement("khb-ack-1", me.terminal, me.epoch, seq, head, at)
+        return Acknowledgement("khb-ack-2", me.terminal, me.epoch, seq, head, at)
 
     def acknowledgements(self) -> list[Acknowledgement]:
         """Every acknowledgement that was kept, the oldest first."""
         me = self.identity
         rows = self.rows("SELECT seq, head, at FROM acknowledgement ORDER BY seq")
-        return [Acknowledgement("khb-ack-1", me.terminal, me.epoch, *row) for row in rows]
+        return [Acknowledgement("khb-ack-2", me.terminal, me.epoch, *row) for row in rows]
 
     def tail(self, count: int) -> list[tuple[Entry, bytes | None]]:
         """The newest entries, the oldest of them first, each with its head signature if any."""

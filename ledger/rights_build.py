@@ -148,37 +148,39 @@ def _bases(bases: list[BaseToInstall]) -> Iterator[tuple[object, ...]]:
 
 
 def _by_id(bases: list[BaseToInstall]) -> Iterator[tuple[bytes, bytes]]:
-    """The rows of all bases by rising id: those of one first byte at a time, so that few wait."""
+    """(id, packed) of all bases by rising id: one first byte at a time, so that few wait."""
     streams = [_rows(number, one.base) for number, one in enumerate(bases)]
     waiting = [next(stream, None) for stream in streams]
     for first in range(256):
         some = []
         for at, stream in enumerate(streams):
             row = waiting[at]
-            while row is not None and row[0][0] == first:
+            while row is not None and row[0] == first:
                 some.append(row)
                 row = next(stream, None)
             waiting[at] = row
         some.sort()
-        yield from some
+        yield from ((row[:8], row[8:]) for row in some)
 
 
-def _rows(number: int, base: RightsBase) -> Iterator[tuple[bytes, bytes]]:
-    """(id, packed) of every household of a base, by rising id."""
+def _rows(number: int, base: RightsBase) -> Iterator[bytes]:
+    """The id of every household of a base and its packed row in one, which sorts faster."""
     households, columns = (
         base.households,
         zip(base.desa, base.issues, base.classes, base.flags, base.member_counts, strict=True),
     )
     pack, at = _ROW.pack, 0
     for ordinal, (desa, issue, class_number, flags, persons) in enumerate(columns):
-        packed = pack(number, ordinal & 0xFFFF, ordinal >> 16, desa, issue, class_number, flags)
+        row = households[ordinal * 8 : ordinal * 8 + 8] + pack(
+            number, ordinal & 0xFFFF, ordinal >> 16, desa, issue, class_number, flags
+        )
         if persons:
-            packed += b"".join(
+            row += b"".join(
                 bytes((base.members[j], base.programmes[j])) + base.quantities[j * 4 : j * 4 + 4]
                 for j in range(at, at + persons)
             )
             at += persons
-        yield households[ordinal * 8 : ordinal * 8 + 8], packed
+        yield row
 
 
 def _switch(building: Path, path: Path) -> None:

@@ -75,7 +75,7 @@ CREATE TABLE card_commit (
 
 -- Usage segments taken in: none is taken in twice, the next is known, and fsck can say which
 -- elements from elsewhere must be there. A province put back from a copy uses numbers again, so
--- that a segment is named by its bytes, too.
+-- that a segment is named by its bytes, too. Of settled windows only that name stays.
 CREATE TABLE segment (
     kecamatan TEXT    NOT NULL,
     number    INTEGER NOT NULL,
@@ -142,7 +142,8 @@ BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END;
 CREATE TRIGGER element_never_updated BEFORE UPDATE ON element
 BEGIN SELECT RAISE(ABORT, 'an element is never changed'); END;
 CREATE TRIGGER element_never_deleted BEFORE DELETE ON element
-BEGIN SELECT RAISE(ABORT, 'an element is never deleted'); END;
+WHEN OLD.basis != 0  -- what came from elsewhere goes when its window is settled
+BEGIN SELECT RAISE(ABORT, 'an element of this terminal is never deleted'); END;
 CREATE TRIGGER voided_never_updated BEFORE UPDATE ON voided
 BEGIN SELECT RAISE(ABORT, 'a void is never changed'); END;
 CREATE TRIGGER voided_never_deleted BEFORE DELETE ON voided

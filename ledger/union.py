@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.damage import translated
@@ -11,7 +12,7 @@ from ledger.element import Element, RedemptionId, Right
 from ledger.entry import CARD_LEAF
 from ledger.heard_void import believed_void
 from ledger.roll import Roll
-from ledger.usage_file import read_usage
+from ledger.usage_file import read_usage, write_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,39 @@ class Known:
             if taken_back is not None:
                 self.void(taken_back)
         return sum(self.add(element) for element in elements)
+
+    def forget_settled(self, is_settled: Callable[[Element], bool]) -> int:
+        """Let go of usage whose window is settled; returns how many elements.
+
+        What this terminal gave itself stays, as do the names of the segments, so that none is
+        taken in twice, and the voids that were heard.
+        """
+        gone = 0
+        rows = self._rows("SELECT kecamatan, number, digest, data FROM segment")
+        for kecamatan, number, digest, data in rows:
+            file, elements = read_usage(data)
+            settled = [element for element in elements if is_settled(element)]
+            if not settled:
+                continue
+            left = [element for element in elements if not is_settled(element)]
+            rest = write_usage(kecamatan, number, left, prev=file.prev, voids=file.voids)
+            self._db.execute(
+                "UPDATE segment SET data = ? WHERE kecamatan = ? AND number = ? AND digest = ?",
+                (rest, kecamatan, number, digest),
+            )
+            gone += sum(self._forget(element) for element in settled)
+        return gone
+
+    def _forget(self, element: Element) -> bool:
+        id, right = element.id, element.right
+        cursor = self._db.execute(
+            "DELETE FROM element WHERE household = ? AND programme = ? AND window = ?"
+            " AND member = ? AND terminal = ? AND epoch = ? AND seq = ? AND leaf = ?"
+            " AND quantity = ? AND minute = ? AND basis = 0",
+            (right.household, right.programme, right.window, right.member, id.terminal, id.epoch,
+             id.seq, element.leaf, element.quantity, element.minute),
+        )  # fmt: skip
+        return cursor.rowcount == 1
 
     def segments(self, kecamatan: str) -> set[str]:
         """SHA-256, in hex, of every usage segment of a kecamatan that was taken in."""

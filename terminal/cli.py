@@ -199,6 +199,8 @@ def state(config: Config, as_json: Json = False) -> None:
         "away_left": now.away_left,
         "twice_rupiah": now.twice_rupiah,
         "problem": now.problem,
+        "newer_ledger": now.newer.ledger,
+        "newer_software": now.newer.software,
     }
     if as_json:
         typer.echo(json.dumps(report))

@@ -8,6 +8,7 @@ from ledger.clock import day_begins
 from ledger.element import RedemptionId
 from ledger.entry import Kind
 from ledger.install import now_here
+from ledger.newer import NOTHING_NEWER, Newer, newer_there
 from ledger.policy import DAY
 from terminal.exposure_at import given_unheard
 from terminal.redeem import Desk, away_served
@@ -38,6 +39,7 @@ class CounterState:
         problem: why what was brought last was not installed.
         unfinished: receipt numbers of redemptions whose chip left too early; each is reserved until
             the same card is tapped here again.
+        newer: what the province's word says is newer there than here.
     """
 
     served_today: int
@@ -57,6 +59,7 @@ class CounterState:
     last_refusal: str | None
     problem: str | None
     unfinished: tuple[str, ...] = ()
+    newer: Newer = NOTHING_NEWER
 
 
 def state_of(desk: Desk, tally: Tally, problem: str | None) -> CounterState:
@@ -95,4 +98,5 @@ def state_of(desk: Desk, tally: Tally, problem: str | None) -> CounterState:
         unfinished=tuple(
             RedemptionId(me.terminal, me.epoch, one.seq).number() for one in journal.cards().open()
         ),
+        newer=newer_there(journal, rights),
     )

@@ -100,7 +100,7 @@ def batch() -> bytes:
 def messages() -> dict[str, Message]:
     """Every kind, by name."""
     entries, trust = chain(), TrustList(1, [_trusted(LOG, KeyUse.LOG, "P")])
-    said = Acknowledgement("khb-ack-1", 1, 1, 5, entries[-1].leaf, NOW)
+    said = Acknowledgement("khb-ack-2", 1, 1, 5, entries[-1].leaf, NOW)
     acknowledgement = write_acknowledgement(said, LOG)
     element = entries[1].element()
     assert element is not None

@@ -14,6 +14,7 @@ from ledger.element import RedemptionId, Right
 from ledger.entry import Basis
 from sync_agent.province.cases import Case, Claim, judge
 from sync_agent.province.installed import Installed
+from sync_agent.province.pendings import Fate, unsettled
 from sync_agent.province.schema import redemption, voided
 from sync_agent.province.settlement import Held, settlements
 from sync_agent.province.store import Store
@@ -82,7 +83,9 @@ def cases(store: Store, installed: Installed, log: Iterable[PublicKey]) -> list[
     """
     with store.reading() as db:
         settled = settlements(db, log)
-        rows = db.execute(_suspect()).all()
+        # What no card is known to have committed was perhaps never given: it is nobody's double.
+        given = unsettled(db)
+        rows = [r for r in db.execute(_suspect()) if given.get(_id(r)) in {None, Fate.COMMITTED}]
     found = []
     for right, group in groupby(rows, key=_right):
         quantity = installed.quantity(right)
@@ -96,6 +99,27 @@ def cases(store: Store, installed: Installed, log: Iterable[PublicKey]) -> list[
         if case is not None:
             found.append(case)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A redemption by chip that was cut off, and what is known of it."""
+
+    redemption: Listed
+    fate: Fate
+
+
+def waiting(store: Store, installed: Installed, *, language: str) -> list[Waiting]:
+    """Redemptions by chip that their own terminals have not settled yet."""
+    with store.reading() as db:
+        return [
+            Waiting(_listed(_one(db, id), installed, language), fate)
+            for id, fate in unsettled(db).items()
+        ]
+
+
+def _id(row: Row[Any]) -> RedemptionId:
+    return RedemptionId(row.terminal, row.epoch, row.seq)
 
 
 def _suspect() -> Select[Any]:

@@ -17,6 +17,7 @@ from card_codec.refusal import Refused
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
 from ledger.element import RedemptionId
 from ledger.entry import check_head, genesis
+from ledger.newer import software_version
 from ledger.roll import Terminal
 from sync_agent.batch import Batch, read_batch, write_batch
 from sync_agent.errors import IntakeRefusedError, MessageError
@@ -164,6 +165,7 @@ class _Taking:
     def __init__(self, db: Connection, installed: Installed, log: Signer) -> None:
         self._db = db
         self._log = log
+        self._ledger = installed.rights.versions.ledger
         self.rows = Rows(db, installed)
         self._waiting: dict[tuple[int, int], HeldHead] = {}
 
@@ -209,8 +211,9 @@ class _Taking:
         new = batch.entries[held.seq + 1 - batch.start :]
         self.rows.add_entries(new, checked.terminal, at=arrival.at)
         said = Acknowledgement(
-            "khb-ack-1", batch.terminal, batch.epoch, batch.end, last.leaf, arrival.at
-        )
+            "khb-ack-2", batch.terminal, batch.epoch, batch.end, last.leaf, arrival.at,
+            self._ledger, software_version(),
+        )  # fmt: skip
         data = write_acknowledgement(said, self._log)
         self.rows.add_acknowledgement(said, batch.signature, road=arrival.road, data=data)
         self._waiting[checked.chain] = HeldHead(batch.end, last.leaf)

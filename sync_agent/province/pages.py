@@ -150,6 +150,10 @@ def _shown(province: Province, said: Words) -> dict[str, Any]:
         "redemptions": province.redemptions(language=said.language, most=SHOWN_MAX),
         "cases": cases,
         "chains": _shown_chains(province, said),
+        "waiting": [
+            (one.redemption, said.say(f"desk.fate.{one.fate}"))
+            for one in province.waiting(language=said.language)
+        ],
         "over": sum(shown.over for shown in cases),
         "short": short,
     }
@@ -211,6 +215,15 @@ def _data(province: Province, said: Words) -> dict[str, Any]:
                 "settled": shown.case.settled,
             }
             for shown in _shown_cases(province, said)
+        ],
+        "pending": [
+            {
+                "number": one.redemption.number,
+                "right": one.redemption.right.text(),
+                "fate": one.fate.value,
+                "at": at_wib(one.redemption.at).isoformat(),
+            }
+            for one in province.waiting(language=said.language)
         ],
         "chains": [
             {

@@ -14,7 +14,7 @@ from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError, ProvinceError, SyncError
 from sync_agent.messages import TIMESTAMP_PATH, HeadAnswer, OfferItem, Taken
 from sync_agent.province import accounts
-from sync_agent.province.accounts import Listed
+from sync_agent.province.accounts import Listed, Waiting
 from sync_agent.province.cases import Case
 from sync_agent.province.evidence import ChainCase, Shown, chain_cases
 from sync_agent.province.folder import ProvinceFolder
@@ -78,8 +78,7 @@ class Province:
             IntakeRefusedError: nothing was accepted.
             ProvinceError: the store or the repository failed; the batch may be sent again.
         """
-        checked = self._intake.check(batch, Arrival(road, self._now(), sender))
-        outcome = self._together.join(checked)
+        outcome = self._together.join(self._intake.check(batch, Arrival(road, self._now(), sender)))
         if isinstance(outcome, IntakeRefusedError):
             raise outcome
         return outcome
@@ -192,9 +191,13 @@ class Province:
 
     def cases(self) -> list[Case]:
         """Every case, by the policy in force."""
-        installed = self.in_force()
-        named = [k.key for k in installed.rights.trust.keys if k.use is KeyUse.LOG]
+        trust = (installed := self.in_force()).rights.trust
+        named = [k.key for k in trust.keys if k.use is KeyUse.LOG]
         return accounts.cases(self._store, installed, [self.folder.key("log").public, *named])
+
+    def waiting(self, *, language: str) -> list[Waiting]:
+        """Redemptions by chip that were cut off, and what is known of each."""
+        return accounts.waiting(self._store, self.in_force(), language=language)
 
     def settle(self) -> list[Due]:
         """Settle every window whose time has come; the windows settled now.

@@ -167,3 +167,25 @@ segment_mark = Table(
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
 )
+
+# Redemptions by chip, as they stood before their card was asked; each is a redemption, too.
+pending = Table(
+    "pending",
+    metadata,
+    *_chain(),
+    Column("uid", LargeBinary(7), nullable=False),
+    Column("counter", BigInteger, nullable=False),  # of the chip before
+)
+
+# Pending redemptions, and voids, that their own terminal says the chip has committed.
+committed = Table("committed", metadata, *_chain())
+
+# Whose record a chip wrote with which commit, as a terminal has signed it: its own, or seen.
+card_commit = Table(
+    "card_commit",
+    metadata,
+    Column("uid", LargeBinary(7), primary_key=True),
+    Column("counter", BigInteger, primary_key=True, autoincrement=False),
+    *_chain(),  # of the redemption that the record names
+    Column("kind", Integer, primary_key=True, autoincrement=False),  # of the record
+)

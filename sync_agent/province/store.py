@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import Column, Connection, Row, Table, func, insert, select
+from sqlalchemy import Column, Connection, Row, Table, and_, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.changes_file import Clearing
@@ -27,6 +27,7 @@ from sync_agent.province.schema import (
     cleared,
     entry,
     fork,
+    pending,
     published,
     redemption,
 )
@@ -156,13 +157,15 @@ def unpublished(db: Connection, terminal: int, epoch: int) -> list[Unpublished]:
     """
     of_chain = (published.c.terminal == terminal) & (published.c.epoch == epoch)
     through = db.execute(select(func.max(published.c.seq)).where(of_chain)).scalar_one()
+    by_chip = and_(*(pending.c[n] == redemption.c[n] for n in ("terminal", "epoch", "seq")))
     rows = db.execute(
-        select(redemption)
+        select(redemption, pending.c.counter)
+        .outerjoin(pending, by_chip)
         .where(redemption.c.terminal == terminal, redemption.c.epoch == epoch)
         .where(redemption.c.seq > (through or 0))
         .order_by(redemption.c.seq)
     )
-    elements = [(element_of(row), row.kecamatan) for row in rows]
+    elements = [(element_of(row, row.counter), row.kecamatan) for row in rows]
     given = [Unpublished(element.id, kecamatan, element) for element, kecamatan in elements]
     return given + list(_voids(db, terminal, epoch, after=through or 0))
 
@@ -198,14 +201,20 @@ def mark_published(
     append(db, published, rows)
 
 
-def element_of(row: Row[Any]) -> Element:
-    """A redemption's row as the element every road carries."""
+def element_of(row: Row[Any], before: int | None = None) -> Element:
+    """A redemption's row as the element every road carries.
+
+    Args:
+        row: of the redemption.
+        before: counter of the chip before it; None without a chip.
+    """
     return Element(
         RedemptionId(row.terminal, row.epoch, row.seq),
         row.leaf[:8],
         Right(row.household, row.member, row.programme, row.window),
         row.quantity,
         row.at // 60,
+        0 if before is None else before + 1,
     )
 
 

@@ -8,11 +8,12 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from ledger.acknowledgement import Acknowledgement
-from ledger.entry import Entry, Redemption, Void
+from ledger.entry import Entry, Pending, Redemption, Void
 from ledger.roll import Terminal
 from sync_agent.province import schema
 from sync_agent.province.engine import add_once, append
 from sync_agent.province.installed import Installed
+from sync_agent.province.pendings import ChipRows
 
 Row: TypeAlias = tuple[object, ...]
 
@@ -27,12 +28,13 @@ class Rows:
         self._redemptions: list[Row] = []
         self._acknowledgements: list[Row] = []
         self._voids: set[tuple[int, int, int]] = set()
+        self._chips = ChipRows(db)
 
     def add_entries(self, entries: Sequence[Entry], terminal: Terminal, *, at: int) -> None:
         """Entries of one terminal, and what follows from them, received at ``at``."""
         ordinal, epoch = terminal.ordinal, terminal.epoch
         self._entries += [(ordinal, epoch, e.body.seq, e.leaf, e.data) for e in entries]
-        given = [(e, e.content) for e in entries if isinstance(e.content, Redemption)]
+        given = [(e, e.content) for e in entries if isinstance(e.content, Redemption | Pending)]
         places = self._installed.kecamatan([content.household for _, content in given], terminal)
         self._redemptions += [
             _redemption(entry, content, kecamatan, at)
@@ -40,6 +42,7 @@ class Rows:
         ]
         voids = (e.content.seq for e in entries if isinstance(e.content, Void))
         self._voids.update((ordinal, epoch, seq) for seq in voids)
+        self._chips.add(entries)
 
     def add_acknowledgement(
         self, said: Acknowledgement, signature: bytes, *, road: str, data: bytes
@@ -56,11 +59,12 @@ class Rows:
         append(self._db, schema.acknowledgement, self._acknowledgements)
         # One may be taken back more than once; it is remembered once.
         add_once(self._db, schema.voided, sorted(self._voids))
+        self._chips.flush()
         self._entries, self._redemptions, self._acknowledgements = [], [], []
         self._voids = set()
 
 
-def _redemption(entry: Entry, content: Redemption, kecamatan: str, at: int) -> Row:
+def _redemption(entry: Entry, content: Redemption | Pending, kecamatan: str, at: int) -> Row:
     """In the order of the table's columns."""
     body = entry.body
     return (

@@ -79,4 +79,8 @@ def _notices(state: CounterState, words: Words) -> tuple[str, ...]:
         told.append(words.say("e.clock"))
     if state.problem is not None:
         told.append(words.say("e.not_installed"))
+    if state.newer.ledger is not None:
+        told.append(words.say("page.newer_ledger", n=state.newer.ledger))
+    if state.newer.software is not None:
+        told.append(words.say("page.newer_software", v=state.newer.software))
     return tuple(told)

@@ -66,6 +66,8 @@ def test_valid_acknowledgement_says_what_it_should(case: Case) -> None:
         "seq": said.seq,
         "head": said.head.hex(),
         "at": said.at,
+        "ledger": said.ledger,
+        "software": said.software,
     } == case["expected"]
 
 

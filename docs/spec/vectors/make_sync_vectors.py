@@ -97,7 +97,7 @@ BATCH: dict[str, object] = {
     "pool": POOL,
     "signature": SIGNATURE,
 }
-ACKNOWLEDGEMENT = ["khb-ack-1", 1, 1, 2, leaf(TAKEN), AT + 60]
+ACKNOWLEDGEMENT = ["khb-ack-2", 1, 1, 2, leaf(TAKEN), AT + 60, 3, "0.1.0"]
 
 
 def batch_of(**change: object) -> str:
@@ -239,6 +239,8 @@ def acknowledgement_cases() -> Iterator[tuple[str, Case]]:
                 "seq": 2,
                 "head": leaf(TAKEN).hex(),
                 "at": AT + 60,
+                "ledger": 3,
+                "software": "0.1.0",
             },
         },
     )
@@ -248,9 +250,14 @@ def acknowledgement_cases() -> Iterator[tuple[str, Case]]:
         ("cut-off", "The last byte is missing.", good[:-1]),
         ("followed", "A byte follows.", good + b"\0"),
         ("unsigned", "The bare record.", pack(ACKNOWLEDGEMENT)),
-        ("form", "Another form.", cose(pack(["khb-ack-2", *ACKNOWLEDGEMENT[1:]]), LOG)),
-        ("short-head", "31 bytes.", cose(pack([*ACKNOWLEDGEMENT[:4], leaf(TAKEN)[1:], AT]), LOG)),
+        ("form", "Another form.", cose(pack(["khb-ack-1", *ACKNOWLEDGEMENT[1:]]), LOG)),
+        (
+            "short-head",
+            "31 bytes.",
+            cose(pack([*ACKNOWLEDGEMENT[:4], leaf(TAKEN)[1:], *ACKNOWLEDGEMENT[5:]]), LOG),
+        ),
         ("no-time", "A field is left out.", cose(pack(ACKNOWLEDGEMENT[:-1]), LOG)),
+        ("software", "A version in words.", cose(pack([*ACKNOWLEDGEMENT[:-1], "new"]), LOG)),
     ):
         yield (
             f"acknowledgement/invalid/{name}",

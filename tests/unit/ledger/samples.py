@@ -78,7 +78,7 @@ ROLL = Roll(
 )
 BITS = StatusList.from_indices(6, [1]).encode()
 STATUS = StatusFile("khb-status-1", "629901", state_root(BASE), BITS)
-ACKNOWLEDGEMENT = Acknowledgement("khb-ack-1", 1, 1, 7, bytes(32), NOW)
+ACKNOWLEDGEMENT = Acknowledgement("khb-ack-2", 1, 1, 7, bytes(32), NOW)
 
 PEOPLE = PeopleFile(
     form="khb-people-1", desa="6299012001", period="2026-4", number=1, look_up_key=bytes(40),

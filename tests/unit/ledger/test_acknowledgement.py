@@ -33,7 +33,7 @@ def word(point: Point, seq: int, *, key: PrivateKey | None = None, **change: obj
     """The province's word over this journal's entries up to one."""
     head = point.counter._desk.journal.leaf(seq) or bytes(32)
     fields = {"terminal": 1, "epoch": 1, "seq": seq, "head": head, "at": NOW, **change}
-    signed = Acknowledgement("khb-ack-1", **fields)  # type: ignore[arg-type]
+    signed = Acknowledgement("khb-ack-2", **fields)  # type: ignore[arg-type]
     return write_acknowledgement(signed, key or point.world.log)
 
 
@@ -115,3 +115,35 @@ def test_thousands_of_names_are_looked_at_only_so_far(point: Point) -> None:
     names = list_brought(point.folder.in_box, "acknowledgements")
     assert len(names) <= FILES_MAX
     assert point.take() == Installed(changed=False, ledger=1)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "software", "told"),
+    [
+        (99, "0.0.1", (99, None)),
+        (1, "999.0", (None, "999.0")),
+        (0, "", (None, None)),
+        (99, "0.10000", None),
+        (99, "0.0.9.9", (99, None)),
+    ],
+)
+def test_word_that_names_something_newer_is_said_on_the_screen(
+    point: Point, ledger: int, software: str, told: tuple[int | None, str | None] | None
+) -> None:
+    point.show("mawar")
+    acknowledge(point, "T001-1-1.cose", word(point, 1, ledger=ledger, software=software))
+    point.take()
+    newer = point.counter.state().newer
+    assert (newer.ledger, newer.software) == (told or (None, None))
+
+
+def test_word_is_held_against_what_is_installed_now(point: Point) -> None:
+    point.show("mawar")
+    installed = point.counter.state().ledger_version
+    assert installed is not None
+    acknowledge(point, "T001-1-1.cose", word(point, 1, ledger=installed))
+    point.take()
+    assert point.counter.state().newer.ledger is None
+    acknowledge(point, "T001-1-1.cose", word(point, 1, ledger=installed + 1))
+    point.take()
+    assert point.counter.state().newer.ledger is None, "the first word over an entry is the word"

@@ -41,7 +41,7 @@ def journal(tmp_path: Path) -> Journal:
     with journal.act() as act:
         act.known.take_segment(write_usage("629901", 1, [*ELEMENTS, mine]))
         act.known.take_segment(write_usage("629901", 2, [replace(ELEMENTS[0], leaf=b"another!")]))
-        act.keep_acknowledgement(Acknowledgement("khb-ack-1", 1, 1, 8, head.leaf, 7), b"signed")
+        act.keep_acknowledgement(Acknowledgement("khb-ack-2", 1, 1, 8, head.leaf, 7), b"signed")
     return journal
 
 

@@ -245,7 +245,7 @@ def test_acknowledgement_is_kept_only_of_an_entry_of_this_chain(journal: Journal
         (2, first.leaf, False), (3, second.leaf, False), (0, bytes(32), False),
         (1, first.leaf, True), (2, second.leaf, True),
     ):  # fmt: skip
-        word = Acknowledgement("khb-ack-1", 1, 1, seq, head, 7)
+        word = Acknowledgement("khb-ack-2", 1, 1, seq, head, 7)
         with journal.act() as act:
             assert act.keep_acknowledgement(word, b"signed") is kept
     newest = journal.acknowledged()

@@ -7,6 +7,7 @@ import pytest
 
 from sync_agent.province.cases import Why
 from sync_agent.province.evidence import ChainKind
+from sync_agent.province.pendings import Fate
 from sync_agent.province.words import LANGUAGES, catalogue, words
 
 FILE_ENDINGS = (".css", ".js", ".html", ".po")
@@ -21,6 +22,7 @@ def used_keys() -> set[str]:
     texts = (source.read_text(encoding="utf-8") for source in sources)
     quoted = {key for text in texts for key in re.findall(r"\"(desk\.[a-z_.]+)\"", text)}
     made = {f"desk.why.{why}" for why in Why} | {f"desk.chain.{kind}" for kind in ChainKind}
+    made |= {f"desk.fate.{fate}" for fate in Fate}
     return {k for k in quoted if not k.endswith(FILE_ENDINGS)} | made
 
 

@@ -152,7 +152,7 @@ def test_what_could_be_given_twice_is_told_in_rupiah_until_the_province_knows(fa
     assert far.counter.state().twice_rupiah == 150_000 + 140_000
     leaf = far.counter._desk.journal.leaf(1)
     assert leaf is not None
-    word = Acknowledgement("khb-ack-1", 1, 1, 1, leaf, NOW)
+    word = Acknowledgement("khb-ack-2", 1, 1, 1, leaf, NOW)
     folder = far.folder.in_box / "acknowledgements"
     folder.mkdir()
     (folder / "one.cose").write_bytes(write_acknowledgement(word, far.world.log))

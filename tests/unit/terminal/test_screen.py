@@ -11,6 +11,7 @@ from card_codec.refusal import Facts, Refused
 from ledger.element import Right
 from ledger.entry import Basis
 from ledger.folder import TerminalConfig
+from ledger.newer import Newer
 from terminal.counter import Approved, ChooseMember, CounterState, Redeemed
 from terminal.counter_state import Last
 from terminal.web.bar import make_bar
@@ -152,3 +153,11 @@ def test_bar_asks_about_the_last_redemption_and_tells_a_wrong_clock() -> None:
         True
     ] * 3
     assert "T001-0017" in told[0]
+
+
+def test_bar_tells_what_is_newer_at_the_province() -> None:
+    state = replace(STATE, newer=Newer(ledger=7, software="0.2.0"))
+    ledger, software = make_bar(state, words("en"), mean_seconds=None).notices
+    assert "number 7" in ledger
+    assert "0.2.0" in software
+    assert make_bar(STATE, words("en"), mean_seconds=None).notices == ()

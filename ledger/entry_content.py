@@ -12,7 +12,7 @@ import msgspec
 
 from card_codec.chip.record import RECORD_BYTES, CardRecord, decode_record
 from card_codec.errors import CardCodecError
-from ledger.record import U8, U24, U32, U53, Hash, HouseholdId, Record, ShortText
+from ledger.record import U8, U24, U32, U53, Hash, HouseholdId, Record, Seconds, ShortText
 
 ChipUid = Annotated[bytes, msgspec.Meta(min_length=7, max_length=7)]
 CARD_LEAF = bytes(8)
@@ -242,6 +242,18 @@ class Closed(Record, frozen=True):
     units: Annotated[bytes, msgspec.Meta(max_length=640)]
 
 
+class ClockConfirmed(Record, frozen=True):
+    """Two officers have compared the machine's clock with the time of day, and it is right.
+
+    Attributes:
+        wall: what it said, Unix seconds.
+        second: initials of who is not the officer who serves.
+    """
+
+    wall: Seconds
+    second: ShortText
+
+
 class Sealed(Record, frozen=True):
     """A chain ends, or pauses, at this head: its disk is full, or it was lost and brought back.
 
@@ -269,6 +281,7 @@ Content = (
     | Excepted
     | Opened
     | Closed
+    | ClockConfirmed
     | Sealed
 )
 CONTENT: dict[Kind, type[Content]] = {
@@ -283,6 +296,7 @@ CONTENT: dict[Kind, type[Content]] = {
     Kind.OPEN: Opened,
     Kind.CLOSE: Closed,
     Kind.EXCEPTION: Excepted,
+    Kind.CLOCK: ClockConfirmed,
     Kind.SEAL: Sealed,
 }
 KIND_OF = {content: kind for kind, content in CONTENT.items()}

@@ -136,22 +136,32 @@ def seal_to(office: Office, terminal: Path) -> int:
     Raises:
         ProvisioningError: no sealing key there, or the terminal is not enrolled.
     """
-    spki, recipient = _read_key(terminal).spki, read_sealing(terminal)
+    recipient = read_sealing(terminal)
     if recipient is None:
         raise ProvisioningError(
             f"no sealing key at {terminal / SEALING}; make one with `betang-terminal init`"
         )
+    ordinal, epoch = find_terminal(office, terminal)
+    with office.roster.db.atomic():
+        row = {"ordinal": ordinal, "epoch": epoch, "recipient": recipient}
+        office.roster.db.table("terminal_sealing").upsert(row, pk=("ordinal", "epoch"))
+    return ordinal
+
+
+def find_terminal(office: Office, terminal: Path) -> tuple[int, int]:
+    """Ordinal and epoch of the enrolled terminal whose folder this is.
+
+    Raises:
+        ProvisioningError: no public key there, or the terminal is not enrolled.
+    """
     found = office.roster.db.execute(
-        "SELECT ordinal, epoch FROM terminal WHERE spki = ?", (spki,)
+        "SELECT ordinal, epoch FROM terminal WHERE spki = ?", (_read_key(terminal).spki,)
     ).fetchone()
     if found is None:
         raise ProvisioningError(
             f"the terminal in {terminal} is not enrolled; do that with `betang-provision enrol`"
         )
-    with office.roster.db.atomic():
-        row = {"ordinal": found[0], "epoch": found[1], "recipient": recipient}
-        office.roster.db.table("terminal_sealing").upsert(row, pk=("ordinal", "epoch"))
-    return int(found[0])
+    return int(found[0]), int(found[1])
 
 
 def read_sealing(terminal: Path) -> str | None:

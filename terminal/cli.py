@@ -20,12 +20,15 @@ from card_codec.program import run
 from card_codec.readers.scan import scan_picture
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
+from ledger.clock import SystemClock
+from ledger.day_room import find_room
 from ledger.entry import Presented
 from ledger.errors import FolderError, JournalError, LedgerError, NotSavedError
 from ledger.locked_key import check_pin
 from terminal.chip_reader import Chip, redeem_on_reader
 from terminal.counter import Counter, Found, Presentation, Redeemed, Request
 from terminal.day_commands import add_day_commands
+from terminal.day_desk import DayDesk
 from terminal.decision import ChooseMember, Verdict
 from terminal.demo.prepare import is_used, prepare
 from terminal.errors import CardFaultError, TerminalError, WrongRequestError
@@ -182,7 +185,9 @@ def serve(
         counter.take_in_box()
         name = reader or counter.folder.config.reader
         chips = ChipDesk(counter, name) if name else None
-        serve_page(counter, port=port, token=token, ready=ready, embed=embed, chips=chips)
+        room = find_room(counter.folder.root)
+        day = DayDesk(counter, room, SystemClock()) if room else None
+        serve_page(counter, port=port, token=token, ready=ready, embed=embed, chips=chips, day=day)
     finally:
         counter.close()
 

@@ -30,7 +30,7 @@ from ledger.rights import Rights
 from ledger.roll import terminal_name
 from ledger.space import Room, free_bytes
 from terminal import decision
-from terminal.after import Voided, answer_handover, close_day, void
+from terminal.after import Voided, answer_handover, close_day, confirm_clock, void
 from terminal.chip_tap import Tap, hear_chip
 from terminal.counter_state import CounterState, state_of
 from terminal.decision import Approved, ChooseMember, Found, Verdict
@@ -102,8 +102,7 @@ class Counter:
     def take_in_box(self) -> Installed:
         """Verify and install what was brought, and serve by it from now on."""
         with self._lock:
-            desk = self._desk
-            installed = take_in_box(self.folder, desk.journal, desk.clock.read())
+            installed = take_in_box(self.folder, self._desk.journal, self._desk.clock.read())
             self._problem = installed.problem
             if installed.changed or self._is_outdated():
                 self._open_rights()
@@ -214,6 +213,11 @@ class Counter:
             return void_with_card(self._desk, self._acting, tap, order)
         with self._acting():
             return void(self._desk, seq, reason=reason, second=second)
+
+    def confirm_clock(self, *, second: str) -> int:
+        """Record that two officers found the clock right; gives what it said, Unix seconds."""
+        with self._acting():
+            return confirm_clock(self._desk, second=second)
 
     def close_day(self) -> Closed | None:
         """Close the day with its totals; None when nothing happened since the last close."""

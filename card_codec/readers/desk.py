@@ -6,11 +6,12 @@ from types import MappingProxyType
 from typing import Protocol, Self
 
 from card_codec.chip.apdu import CardLink
-from card_codec.readers import nfc, pcsc
+from card_codec.readers import local, nfc, pcsc
 from card_codec.readers.errors import ReaderError
 from card_codec.readers.status import Driver, ReaderState, ReaderStatus, choose
 
 NFC_REST_S = 0.4
+LOCAL_REST_S = 0.2
 
 
 class OpenedCard(CardLink, Protocol):
@@ -50,12 +51,15 @@ def open_card(name: str | None = None) -> OpenedCard:
     """Open the card on a reader.
 
     Args:
-        name: a reader's name, or a part of it that only one has, or a path of nfcpy
-            (``tty:USB0:pn532``); without it, the one reader with a card on it.
+        name: a reader's name, or a part of it that only one has, a path of nfcpy
+            (``tty:USB0:pn532``), or a socket of this machine (``unix:PATH``); without it, the one
+            reader with a card on it.
 
     Raises:
         ReaderError: there is no such reader, no card, or more than one.
     """
+    if name is not None and name.startswith(local.PATH_START):
+        return local.open_card(name)
     if name is not None and name.startswith(nfc.PATH_STARTS):
         return nfc.open_card(name)
     statuses, missing = list_readers()
@@ -79,6 +83,8 @@ def watch(name: str) -> Callable[[float], ReaderState]:
         What tells the reader's state: called with the seconds that it may wait for a change. It
         raises `ReaderError` where no reader can be asked; ask again later.
     """
+    if name.startswith(local.PATH_START):
+        return lambda timeout_s: _poll_local(name, timeout_s)
     if name.startswith(nfc.PATH_STARTS):
         return lambda timeout_s: _poll_nfc(name, timeout_s)
     following = pcsc.Watch()
@@ -96,9 +102,16 @@ def _poll_nfc(name: str, timeout_s: float) -> ReaderState:
     return nfc.state_of(name)
 
 
+def _poll_local(name: str, timeout_s: float) -> ReaderState:
+    time.sleep(min(timeout_s, LOCAL_REST_S))
+    return local.state_of(name)
+
+
 def state_after_loss(card: OpenedCard) -> ReaderState:
     """Why a card stopped answering; closes it, as it cannot be spoken to any more."""
     card.close()
+    if isinstance(card, local.LocalCard):
+        return local.state_after_loss(card.reader)
     if isinstance(card, nfc.NfcCard):
         return nfc.state_after_loss(card.reader)
     return pcsc.state_after_loss(card.reader)

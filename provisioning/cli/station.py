@@ -39,6 +39,7 @@ from provisioning.mac_check import Checked, check_commits, enrolled_terminals
 from provisioning.office import Office, open_office
 from provisioning.policy_table import make_policy, read_policy_table
 from provisioning.progress import show_progress
+from provisioning.redeem_keys import give_redeem_keys
 from provisioning.station import Station, Tap
 
 PassphraseFile = Annotated[
@@ -141,6 +142,28 @@ def personalise(
     report(_batch_report(batch), _batch_words(batch), as_json=as_json)
     if not batch.is_whole:
         raise typer.Exit(REFUSED)
+
+
+@app.command("redeem-keys")
+def redeem_keys_command(
+    office: OfficeDir,
+    terminal: Annotated[list[Path], typer.Option(help="A terminal's folder; repeat it.")],
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Seal to enrolled terminals the masters by which they open the chips they serve."""
+    if passphrase_file is None:
+        raise WrongUseError("the masters are sealed by a passphrase; give --passphrase-file")
+    passphrase = read_passphrase(passphrase_file)
+    with open_office(office.resolve()) as opened:
+        held = read_masters(opened.chip_masters, passphrase)
+        given = [give_redeem_keys(opened, one.resolve(), held) for one in terminal]
+    told = [
+        {"ordinal": one.ordinal, "kecamatan": list(one.kecamatan), "masters": one.masters}
+        for one in given
+    ]
+    lines = [f"Terminal {one.ordinal} opens chips of {', '.join(one.kecamatan)}" for one in given]
+    report(told, "\n".join(lines), as_json=as_json)
 
 
 @app.command("check-tmac")

@@ -38,8 +38,8 @@ def create_app(stage: Stage, *, homes: list[str], shown: Report) -> FastAPI:
     Args:
         stage: the running programs.
         homes: what each counter is home to, in words.
-        shown: the cards of the ``drawer``, ``away`` (households a counter may serve elsewhere), and
-            ``without_card``: a made-up number to find a family by.
+        shown: the cards of the ``drawer``, its ``chips``, ``away`` (households a counter may serve
+            elsewhere), and ``without_card``: a made-up number to find a family by.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     page = Environment(loader=PackageLoader("terminal.demo"), autoescape=True)
@@ -80,8 +80,23 @@ def create_app(stage: Stage, *, homes: list[str], shown: Report) -> FastAPI:
         file = look_file(name)
         return Response(file.data, media_type=file.content_type) if file else Response(None, 404)
 
+    _add_chips(app, stage)
     _guard(app, stage)
     return app
+
+
+def _add_chips(app: FastAPI, stage: Stage) -> None:
+    """Chip cards, laid on a counter's reader and taken away."""
+
+    @app.post("/lay/{number}/{uid}")
+    async def lay(number: int, uid: str) -> JSONResponse:
+        if not 1 <= number <= len(stage.counters):
+            return JSONResponse({"said": "there is no such counter"}, status_code=404)
+        try:
+            await run_in_threadpool(stage.lay_chip, number, uid)
+        except DemoError as error:
+            return JSONResponse({"said": str(error)}, status_code=404)
+        return JSONResponse({"said": ""})
 
 
 def _guard(app: FastAPI, stage: Stage) -> None:
@@ -136,7 +151,9 @@ class _Board:
         ]
         done = self.steps.look(states, province, plugged)
         shown = [self._counter(c, s) for c, s in zip(self.stage.counters, states, strict=True)]
-        return {"counters": shown, "steps": done, "province": self._province(province)}
+        province_now = self._province(province)
+        lying = self.stage.lying()
+        return {"counters": shown, "steps": done, "province": province_now, "lying": lying}
 
     def _cable(self, counter: CounterOnStage) -> str:
         counter.cable = not counter.cable

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.folder import write_whole
+from terminal.demo.make_chips import make_chips
 from terminal.demo.programs import call
 from terminal.errors import DemoError
 
@@ -24,7 +25,7 @@ PIN_FILE, PIN = "pin", "620000"
 """Opens the day at both counters; a real terminal's PIN lies in no file beside it."""
 UNFINISHED = "being-made"
 """Stands in the folder until everything of the demo is made."""
-FORM = 3
+FORM = 4
 """Rises when a demo made by older software cannot be served any more."""
 POINTS = ("Balai Desa", "Puskesmas")
 Say = Callable[[str], None]
@@ -51,6 +52,8 @@ def prepare(folder: Path, *, seed: int | None, say: Say) -> Report:
     terminals = _enrol(folder, office, province["url"])
     say("cards: issuing twelve")
     chosen = _issue(office, _choose(_households(office)), folder / "cards", seed=seed)
+    say("chips: making three")
+    chips = make_chips(folder, office, terminals, _others(office, chosen))
     _tag(office, chosen)
     _publish(office, folder)
     _first_release(folder, province["config"], chosen)
@@ -59,6 +62,7 @@ def prepare(folder: Path, *, seed: int | None, say: Say) -> Report:
     call("betang-provision", "trust", "--office", office, "--out", trust, "--json")
     report = {
         "cards": [card["report"] for card in chosen],
+        "chips": [_chip(chip) for chip in chips],
         "terminals": terminals,
         "province": {"config": province["config"], "url": province["url"]},
         "office": str(office),
@@ -66,12 +70,14 @@ def prepare(folder: Path, *, seed: int | None, say: Say) -> Report:
     }
     drawer = [{"text": c["report"]["text"], **c["drawer"]} for c in chosen]
     homes = _homes(_households(office))
-    for card in drawer:
+    chip_drawer = [{"uid": chip["uid"], **_label(chip["of"], "ok")} for chip in chips]
+    for card in (*drawer, *chip_drawer):
         home = card["kecamatan"]
         card["home"] = f"counter {list(homes).index(home) + 1}" if home in homes else ""
     kept = {
         "report": report,
         "drawer": drawer + _not_ours(drawer),
+        "chips": chip_drawer,
         "homes": list(homes.values()),
         "form": FORM,
         "seed": seed,
@@ -220,6 +226,18 @@ def _choose(households: list[Report]) -> list[Report]:
         {"of": pick(here, both, "with a new card"), "do": "replace"},
         {"of": pick(here, both, "with a blocked card"), "do": "revoked"},
     ]
+
+
+def _others(office: Path, chosen: list[Report]) -> list[Report]:
+    """Households that have no card in the drawer."""
+    taken = {card["report"]["household"] for card in chosen}
+    return [one for one in _households(office) if one["household"] not in taken]
+
+
+def _chip(chip: Report) -> Report:
+    """What the interface says of a chip card."""
+    told = {name: value for name, value in chip.items() if name != "of"}
+    return {**told, "programmes": _programmes(chip["of"])}
 
 
 def _ids(programmes: Iterable[Any]) -> set[str]:

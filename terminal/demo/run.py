@@ -47,6 +47,7 @@ def _run(folder: Path, report: Report, listening: socket.socket, *, say: Say, ur
         kept = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
         shown = {
             "drawer": kept["drawer"],
+            "chips": kept["chips"],
             "away": AWAY_HOUSEHOLDS,
             "without_card": _without_card(report),
         }

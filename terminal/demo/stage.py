@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from terminal.demo.chips import ChipDrawer, start_chips
 from terminal.demo.pages import Page
 from terminal.demo.prepare import PIN_FILE
 from terminal.demo.programs import Serving, call, command, serve
@@ -37,12 +38,14 @@ class CounterOnStage:
     checked: Report | None = None
     starts: int = 0
     port: int = 0
+    reader: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     exposed: tuple[str, Report] = ("", {})
 
     def start(self) -> None:
         """Start the counter's program; the same port again after a restart."""
         words = ["--config", self.config, "--port", str(self.port), "--embed", self.embed]
+        words += ["--reader", self.reader] if self.reader else []
         self.serving = serve("betang-terminal", "serve", *words, log=self.log)
         url = self.serving.ready["url"]
         self.port = urllib.parse.urlsplit(url).port or 0
@@ -126,6 +129,8 @@ class Stage:
             CounterOnStage(f"{n}", t["config"], logs / f"counter{n}.log", embed, self._pool)
             for n, t in enumerate(report["terminals"], 1)
         ]
+        self.chips: ChipDrawer | None = None
+        self._has_chips = bool(report["chips"])
         self._province: Serving | None = None
         self._desk: Page | None = None
 
@@ -135,6 +140,10 @@ class Stage:
         Raises:
             DemoError: one of them did not start; the others are stopped again.
         """
+        if self._has_chips:
+            self.chips = self._pool.submit(start_chips, self.folder, blank=0).result()
+            for counter, reader in zip(self.counters, self.chips.readers, strict=True):
+                counter.reader = reader
         starts = [self._pool.submit(c.start) for c in self.counters]
         starts.append(self._pool.submit(self._start_province))
         starts += [self._pool.submit(c.open_day, self.folder / PIN_FILE) for c in self.counters]
@@ -150,9 +159,28 @@ class Stage:
         for serving in (*(c.serving for c in self.counters), self._province):
             if serving is not None:
                 serving.stop()
+        if self.chips is not None:
+            self.chips.stop()
         for closed in [self._pool.submit(c.close_day) for c in self.counters]:
             closed.result()
         self._pool.shutdown(wait=True)
+
+    def lay_chip(self, counter: int, uid: str) -> None:
+        """Lay a chip card on a counter's reader, or take it away if it lies there.
+
+        Raises:
+            DemoError: there is no such card.
+        """
+        if self.chips is None:
+            raise DemoError("there are no chip cards here")
+        if self.chips.lying.get(counter) == uid:
+            self.chips.take(counter)
+        else:
+            self.chips.lay(counter, uid)
+
+    def lying(self) -> dict[int, str]:
+        """UID of the chip card on each counter's reader."""
+        return dict(self.chips.lying) if self.chips else {}
 
     def province(self) -> Report:
         """What the province's desk says."""

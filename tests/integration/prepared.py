@@ -13,13 +13,20 @@ from pathlib import Path
 from typing import Any
 
 Report = dict[str, Any]
+BUSY_S = 240
+"""A command on a machine that others use too."""
 
 
 def betang(program: str, *words: str | int | Path) -> subprocess.CompletedProcess[str]:
     """Run a console script to its end."""
     command = [str(Path(sys.executable).with_name(program)), *(str(word) for word in words)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=BUSY_S,
+        stdin=subprocess.DEVNULL,
     )
 
 

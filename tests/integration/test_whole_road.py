@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 def test_report_has_the_shape_of_the_interface(prepared: Prepared) -> None:
     report = prepared.report
-    assert set(report) == {"cards", "terminals", "province", "office", "trust"}
+    assert set(report) == {"cards", "chips", "terminals", "province", "office", "trust"}
     assert [set(t) for t in report["terminals"]] == [{"id", "config"}] * 2
     assert set(report["province"]) == {"config", "url"}
     wanted = {"household", "card", "image", "text", "kind", "status", "programmes"}

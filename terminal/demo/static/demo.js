@@ -15,6 +15,14 @@ document.getElementById("drawer").addEventListener("click", (event) => {
   frame.focus();
 });
 
+document.getElementById("chips")?.addEventListener("click", async (event) => {
+  const card = event.target.closest("button.card");
+  if (!card) return;
+  const at = document.querySelector("input[name=at]:checked").value;
+  await fetch(`/lay/${at}/${card.dataset.uid}`, { method: "POST" }).catch(() => null);
+  look();
+});
+
 for (const counter of counters) {
   counter.querySelector(".switches").addEventListener("click", (event) => {
     const button = event.target.closest("button");
@@ -48,6 +56,15 @@ function show(stage) {
   stage.counters.forEach((state, i) => showCounter(counters[i], state));
   showSteps(stage.steps);
   showProvince(stage.province);
+  showChips(stage.lying);
+}
+
+function showChips(lying) {
+  for (const card of document.querySelectorAll("#chips button.card")) {
+    const at = Object.keys(lying).find((reader) => lying[reader] === card.dataset.uid);
+    card.setAttribute("aria-pressed", String(Boolean(at)));
+    card.querySelector(".where").textContent = at ? `on reader ${at}` : "";
+  }
 }
 
 function showCounter(counter, state) {

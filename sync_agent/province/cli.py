@@ -244,6 +244,18 @@ def receipt(
     raise typer.Exit(0 if shown is Shown.HELD else 1)
 
 
+@app.command("ask-macs")
+def ask_macs(
+    config: Config,
+    out: Annotated[Path, typer.Option(help="folder for the files")],
+    as_json: Json = False,
+) -> None:
+    """Write the Transaction MACs of all chips for the issuer, who checks them at the office."""
+    with _opened(config) as province:
+        files = [str(path) for path in province.ask_macs(out.resolve())]
+    _say({"files": files}, "\n".join(files) or "no chip has committed anything yet", as_json)
+
+
 @app.command()
 def redemptions(config: Config, as_json: Json = False) -> None:
     """List every redemption received, the newest first."""

@@ -20,7 +20,6 @@ from sync_agent.province.evidence import ChainCase, Shown, chain_cases
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.installed import Installed, ReleaseInForce
 from sync_agent.province.intake import Arrival, Checked, Intake
-from sync_agent.province.mac_questions import write_questions
 from sync_agent.province.offer import offer_for, offered_bytes
 from sync_agent.province.publishing import (
     keep_time,
@@ -117,15 +116,6 @@ class Province:
         """Terminals with two histories, and terminals that owe entries."""
         with self._store.reading() as db:
             return chain_cases(db)
-
-    def ask_macs(self, folder: Path) -> list[Path]:
-        """Write down every commit of a chip that the issuer is to check.
-
-        Raises:
-            ProvinceError: the store cannot be read.
-            FolderError: the disk refused.
-        """
-        return write_questions(self._store, folder)
 
     def publish(self) -> int:
         """Publish usage that waits since a crash; returns how many elements."""

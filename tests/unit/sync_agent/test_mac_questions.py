@@ -48,7 +48,7 @@ def taken(world: SyncWorld, household: bytes, *, counter: int, before: int = 0) 
 
 def asked(world: SyncWorld, folder: Path) -> list[AskedCommit]:
     world.province.take(batch_of(world.one), road="http")
-    files = world.province.ask_macs(folder)
+    files = write_questions(world.province._store, folder)
     return [commit for path in files for commit in read_asked(path.read_bytes())]
 
 

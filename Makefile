@@ -62,9 +62,10 @@ setup-test: setup ## what only the tests need: Chromium, pcscd and a virtual rea
 ##@ Simulate
 SEEDS ?= 20
 FIRST ?= 1
+LIST ?=
 .PHONY: simulate
-simulate: setup ## some days of a province from each of SEEDS=20 seeds, on from FIRST=1; exit 1 if a promise breaks
-	@$(BIN)/python -m tests.simulation.main --seeds $(SEEDS) --first $(FIRST)
+simulate: setup ## some days of a province from each of SEEDS=20 seeds, on from FIRST=1; LIST=file is gone on with
+	@$(BIN)/python -m tests.simulation.main --seeds $(SEEDS) --first $(FIRST) $(if $(LIST),--list $(LIST))
 
 .PHONY: simulate-mutants
 simulate-mutants: setup ## break the code on purpose, one way at a time; each must be found out within 30 seeds

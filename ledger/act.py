@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
 from ledger.card_memory import CardMemory
-from ledger.clock import Moment, Reading, judge_time
+from ledger.clock import Floor, Moment, Reading, judge_time
 from ledger.element import RedemptionId
 from ledger.entry import (
+    ClockConfirmed,
     Commit,
     Content,
     Entry,
+    Excepted,
     Kind,
     Observed,
     Pending,
@@ -23,7 +25,7 @@ from ledger.entry import (
     read_entry,
     sign_head,
 )
-from ledger.floors import floors_of
+from ledger.floors import begin_floor, floors_of
 from ledger.union import Known
 
 
@@ -106,18 +108,23 @@ class Act:
         return entry
 
     def awaiting_handover(self, since: int) -> int | None:
-        """Seq of the last redemption after ``since`` whose hand-over is not recorded yet."""
+        """Seq of the last redemption after ``since`` whose hand-over is not recorded yet.
+
+        What was taken back has none, and a void of another says nothing of this one's goods.
+        """
         if self.head.kind is Kind.REDEMPTION:
             return self.head.seq if self.head.seq > since else None
-        row = self._db.execute(
-            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?, ?) ORDER BY seq DESC LIMIT 1",
-            (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.VOID), int(Kind.COMMIT)),
-        ).fetchone()
-        if row is None or row[0] <= since:
-            return None
-        if row[1] == Kind.COMMIT:
-            return self._committed_redemption(int(row[0]))
-        return int(row[0]) if row[1] == Kind.REDEMPTION else None
+        kinds = (int(Kind.REDEMPTION), int(Kind.HANDOVER), int(Kind.COMMIT))
+        for seq, kind in self._db.execute(
+            "SELECT seq, kind FROM entry WHERE kind IN (?, ?, ?) AND seq > ? ORDER BY seq DESC",
+            (*kinds, since),
+        ):
+            if kind == Kind.HANDOVER:
+                return None
+            given = int(seq) if kind == Kind.REDEMPTION else self._committed_redemption(seq)
+            if given is not None and not self.is_voided(given):
+                return given
+        return None
 
     def _committed_redemption(self, seq: int) -> int | None:
         """The redemption by chip that a commit speaks of; None if it speaks of a void."""
@@ -135,6 +142,14 @@ class Act:
             "SELECT count(*) FROM entry WHERE kind = ? AND early >= ?", (int(kind), since)
         ).fetchone()
         return int(count)
+
+    def exceptions(self, reason: str, *, since: int) -> int:
+        """How often two officers set that reason aside since a time."""
+        rows = self._db.execute(
+            "SELECT body FROM entry WHERE kind = ? AND early >= ?", (int(Kind.EXCEPTION), since)
+        )
+        said = [read_entry(body).content for (body,) in rows]
+        return sum(isinstance(one, Excepted) and one.reason == reason for one in said)
 
     def entry(self, seq: int) -> Entry | None:
         """The entry of that number, None when there is none.
@@ -229,6 +244,10 @@ class Act:
                 self.known.add(element, basis=content.basis)
         elif isinstance(content, Void):
             self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
+        elif isinstance(content, ClockConfirmed) and id.epoch == self._identity.epoch:
+            moment = entry.body.moment
+            at = Floor(content.wall, moment.boottime, moment.boot_id)
+            begin_floor(self._db, "confirmed", at)
         elif isinstance(content, Observed):
             for element in entry.seen():
                 self.known.add(element)

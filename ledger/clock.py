@@ -17,6 +17,8 @@ from ledger.record import BootId, Record, Seconds
 
 WALL_TRUST = 45 * DAY
 """The wall clock counts only this far past what an offline key has signed."""
+CONFIRMED_TRUST = DAY
+"""And this far past what it said when a second officer confirmed it."""
 CLOCK_BEHIND = 120
 """A wall clock this many seconds behind the floor is called wrong."""
 
@@ -67,10 +69,11 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """The newest time signed by an offline key, and by the online key."""
+    """The newest time signed by an offline key, by the online key, confirmed by two officers."""
 
     office: Floor = Floor()
     online: Floor = Floor()
+    confirmed: Floor = Floor()
 
 
 WIB = 7 * 3600
@@ -108,7 +111,7 @@ def judge_time(reading: Reading, floors: Floors, last: Moment | None) -> Moment:
         last: moment of the last committed entry, if any.
     """
     office, online = floors.office, floors.online
-    trusted = office.time + WALL_TRUST
+    trusted = max(office.time + WALL_TRUST, floors.confirmed.now(reading) + CONFIRMED_TRUST)
     committed = Floor()
     if last is not None:
         committed = Floor(min(last.early, trusted), last.boottime, last.boot_id)

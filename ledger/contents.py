@@ -19,7 +19,7 @@ import msgspec
 
 from ledger.contents_files import Lying, is_disk_encrypted, lying_files, swap_areas
 from ledger.custody import KeyCustody
-from ledger.entry import CONTENT, Kind, Redemption, read_entry
+from ledger.entry import CONTENT, Kind, Pending, Redemption, read_entry
 from ledger.errors import FolderError, JournalDamagedError, RecordError, RightsError
 from ledger.folder import TerminalFolder
 from ledger.fsck import reading_uri
@@ -199,7 +199,7 @@ def _tallied(db: sqlite3.Connection) -> tuple[Tally[Kind], Tally[int]]:
     for (body,) in db.execute("SELECT body FROM entry ORDER BY seq"):
         entry = read_entry(body or b"")
         kinds[entry.kind] += 1
-        if isinstance(entry.content, Redemption) and entry.content.member:
+        if isinstance(entry.content, Redemption | Pending) and entry.content.member:
             programmes[entry.content.programme] += 1
     return kinds, programmes
 
@@ -295,6 +295,12 @@ def _key(folder: TerminalFolder, one: Lying, desa: str) -> Key:
             f"read the people of the villages served here ({desa}), and try numbers on their tags"
         )
         return Key(one.path, f"sealing key, {_price(folder)}", yes, Readable.PIN, worth)
+    if name == "redeem.sealed":
+        worth = (
+            "ask chips to prove themselves, and make chips that pass at terminals without a road,"
+            " until their generation is retired"
+        )
+        return Key(one.path, "redeem masters of chips, sealed", yes, Readable.PIN, worth)
     if name == "road.token":
         worth = "fetch and bring bytes at the province's door; no right and no name"
         return Key(one.path, "road token, in clear", yes, yes, worth)

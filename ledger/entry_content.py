@@ -12,7 +12,7 @@ import msgspec
 
 from card_codec.chip.record import RECORD_BYTES, CardRecord, decode_record
 from card_codec.errors import CardCodecError
-from ledger.record import U8, U24, U32, U53, Hash, HouseholdId, Record, ShortText
+from ledger.record import U8, U24, U32, U53, Hash, HouseholdId, Record, Seconds, ShortText
 
 ChipUid = Annotated[bytes, msgspec.Meta(min_length=7, max_length=7)]
 CARD_LEAF = bytes(8)
@@ -203,6 +203,21 @@ class LookUp(Record, frozen=True):
     reason: Annotated[str, msgspec.Meta(max_length=80)]
 
 
+class Excepted(Record, frozen=True):
+    """Two officers gave in spite of a refusal; the redemption follows in the same act.
+
+    Attributes:
+        reason: code of the refusal that they set aside.
+        second: initials of the second officer; the first is the entry's own.
+    """
+
+    reason: ShortText
+    household: HouseholdId
+    member: U8
+    programme: U8
+    second: ShortText
+
+
 class Opened(Record, frozen=True):
     """The terminal began to serve (first entry of an epoch, or a new day)."""
 
@@ -225,6 +240,18 @@ class Closed(Record, frozen=True):
     refusals: U32
     paid: U53
     units: Annotated[bytes, msgspec.Meta(max_length=640)]
+
+
+class ClockConfirmed(Record, frozen=True):
+    """Two officers have compared the machine's clock with the time of day, and it is right.
+
+    Attributes:
+        wall: what it said, Unix seconds.
+        second: initials of who is not the officer who serves.
+    """
+
+    wall: Seconds
+    second: ShortText
 
 
 class Sealed(Record, frozen=True):
@@ -251,8 +278,10 @@ Content = (
     | Refusal
     | LookUp
     | Observed
+    | Excepted
     | Opened
     | Closed
+    | ClockConfirmed
     | Sealed
 )
 CONTENT: dict[Kind, type[Content]] = {
@@ -266,6 +295,8 @@ CONTENT: dict[Kind, type[Content]] = {
     Kind.OBSERVED: Observed,
     Kind.OPEN: Opened,
     Kind.CLOSE: Closed,
+    Kind.EXCEPTION: Excepted,
+    Kind.CLOCK: ClockConfirmed,
     Kind.SEAL: Sealed,
 }
 KIND_OF = {content: kind for kind, content in CONTENT.items()}

@@ -6,12 +6,14 @@ import sqlite3
 
 from ledger.clock import Floor, Floors
 
+NAMES = ("office", "online", "confirmed")
+
 
 def floors_of(connection: sqlite3.Connection) -> Floors:
-    """The newest signed times, offline and online, as this connection sees them."""
+    """The newest times, signed or confirmed by two officers, as this connection sees them."""
     rows = connection.execute("SELECT name, time, boottime, boot_id FROM floor")
     known = {name: Floor(*row) for name, *row in rows}
-    return Floors(known.get("office", Floor()), known.get("online", Floor()))
+    return Floors(*(known.get(name, Floor()) for name in NAMES))
 
 
 def raise_floor(connection: sqlite3.Connection, name: str, floor: Floor) -> None:

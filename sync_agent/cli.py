@@ -79,8 +79,16 @@ def watch(config: Config, as_json: Json = False) -> None:
         stopped,
         act,
         on_report=lambda report: _say(report, as_json),
-        on_trouble=lambda words: typer.echo(words, err=True),
+        on_trouble=lambda words: _say_trouble(words, as_json),
     )
+
+
+def _say_trouble(words: str, as_json: bool) -> None:
+    """With --json on stdout: who reads the reports must not take silence for a good road."""
+    if as_json:
+        typer.echo(json.dumps({"trouble": words}))
+    else:
+        typer.echo(words, err=True)
 
 
 def _say(report: Report, as_json: bool) -> None:

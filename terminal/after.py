@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ledger.clock import Moment, day_begins
-from ledger.entry import Closed, Content, Entry, Handover, Pending, Redemption, Void
+from ledger.entry import ClockConfirmed, Closed, Content, Entry, Handover, Pending, Redemption, Void
 from ledger.journal import Act
 from ledger.totals import total_up
 from terminal.errors import SecondPersonError, TooLateError, WrongRequestError
@@ -98,6 +98,28 @@ def close_day(desk: Desk) -> Closed | None:
         moment = act.moment(desk.clock.read())
         append(desk, act, moment, closed)
     return closed
+
+
+def confirm_clock(desk: Desk, *, second: str) -> int:
+    """Record that two officers found the machine's clock right; it then counts for a day.
+
+    Without it the clock counts only 45 days past what an offline key has signed.
+
+    Returns:
+        What the clock said, Unix seconds.
+
+    Raises:
+        WrongRequestError: the clock stands before what was signed, or nobody else agreed.
+        NotSavedError: the disk refused; nothing was confirmed.
+        JournalDamagedError: the journal is damaged; service stops.
+    """
+    agreed, floors = second_person(desk, second), desk.journal.floors()
+    with desk.journal.act() as act:
+        reading = desk.clock.read()
+        if reading.wall < floors.office.time:
+            raise WrongRequestError("the clock stands before the last publication; put it right")
+        append(desk, act, act.moment(reading), ClockConfirmed(reading.wall, agreed))
+    return reading.wall
 
 
 def second_person(desk: Desk, initials: str) -> str:

@@ -20,12 +20,15 @@ from card_codec.program import run
 from card_codec.readers.scan import scan_picture
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
+from ledger.clock import SystemClock
+from ledger.day_room import find_room
 from ledger.entry import Presented
 from ledger.errors import FolderError, JournalError, LedgerError, NotSavedError
 from ledger.locked_key import check_pin
 from terminal.chip_reader import Chip, redeem_on_reader
 from terminal.counter import Counter, Found, Presentation, Redeemed, Request
 from terminal.day_commands import add_day_commands
+from terminal.day_desk import DayDesk
 from terminal.decision import ChooseMember, Verdict
 from terminal.demo.prepare import is_used, prepare
 from terminal.errors import CardFaultError, TerminalError, WrongRequestError
@@ -104,13 +107,19 @@ def redeem(  # noqa: PLR0917 - a command's options
     quantity: Annotated[
         int | None, typer.Option(help="units; all that is left if not said")
     ] = None,
+    second: Annotated[
+        str | None,
+        typer.Option("--exception", help="initials of a second officer who agrees to an exception"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show one card at this counter: give, or refuse and say why."""
     _check_one_card(image, text, reader, by_look_up or None)
     shown = Chip(reader) if reader is not None else _presentation(image, text)
     try:
-        outcome, unit = _show(open_for_use(config), shown, Request(programme, member, quantity))
+        outcome, unit = _show(
+            open_for_use(config), shown, Request(programme, member, quantity, second)
+        )
     except JournalError as error:
         if not as_json:
             raise
@@ -176,7 +185,9 @@ def serve(
         counter.take_in_box()
         name = reader or counter.folder.config.reader
         chips = ChipDesk(counter, name) if name else None
-        serve_page(counter, port=port, token=token, ready=ready, embed=embed, chips=chips)
+        room = find_room(counter.folder.root)
+        day = DayDesk(counter, room, SystemClock()) if room else None
+        serve_page(counter, port=port, token=token, ready=ready, embed=embed, chips=chips, day=day)
     finally:
         counter.close()
 
@@ -199,6 +210,7 @@ def state(config: Config, as_json: Json = False) -> None:
         "away_left": now.away_left,
         "twice_rupiah": now.twice_rupiah,
         "problem": now.problem,
+        "unfinished": list(now.unfinished),
         "newer_ledger": now.newer.ledger,
         "newer_software": now.newer.software,
     }

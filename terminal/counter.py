@@ -30,12 +30,13 @@ from ledger.rights import Rights
 from ledger.roll import terminal_name
 from ledger.space import Room, free_bytes
 from terminal import decision
-from terminal.after import Voided, answer_handover, close_day, void
+from terminal.after import Voided, answer_handover, close_day, confirm_clock, void
 from terminal.chip_tap import Tap, hear_chip
 from terminal.counter_state import CounterState, state_of
 from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.disk_watch import DiskWatch
 from terminal.errors import WrongRequestError
+from terminal.exception import redeem_by_exception
 from terminal.exposure import Exposure
 from terminal.exposure_at import exposure_at
 from terminal.look_up import PeopleDrawer, look_up
@@ -54,11 +55,16 @@ from terminal.void_chip import VoidOrder, void_with_card
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an officer asks for: a programme by its id, a person, a quantity."""
+    """What an officer asks for: a programme by its id, a person, a quantity.
+
+    Attributes:
+        second: initials of a second officer: both agree to an exception, if one is needed.
+    """
 
     programme: str
     member: int | None = None
     quantity: int | None = None
+    second: str | None = None
 
 
 class Counter:
@@ -96,8 +102,7 @@ class Counter:
     def take_in_box(self) -> Installed:
         """Verify and install what was brought, and serve by it from now on."""
         with self._lock:
-            desk = self._desk
-            installed = take_in_box(self.folder, desk.journal, desk.clock.read())
+            installed = take_in_box(self.folder, self._desk.journal, self._desk.clock.read())
             self._problem = installed.problem
             if installed.changed or self._is_outdated():
                 self._open_rights()
@@ -169,9 +174,12 @@ class Counter:
             asked = _checked(self.programme(request.programme), request)
             if self._watch.is_full():
                 return self._watch.refuse(self._desk, presentation)
-            if presentation.tap is None:
+            if presentation.tap is None and request.second is None:
                 return redeem(self._with_people(), presentation, asked)
-            begun = begin(self._with_people(), presentation.tap, asked)
+            if presentation.tap is None:
+                desk, second = self._with_people(), request.second or ""
+                return redeem_by_exception(desk, presentation, asked, second=second)
+            begun = begin(self._with_people(), presentation.tap, asked, second=request.second)
         if not isinstance(begun, Begun):
             return begun
         commit = commit_on_card(begun)  # other counters of this terminal go on meanwhile
@@ -205,6 +213,11 @@ class Counter:
             return void_with_card(self._desk, self._acting, tap, order)
         with self._acting():
             return void(self._desk, seq, reason=reason, second=second)
+
+    def confirm_clock(self, *, second: str) -> int:
+        """Record that two officers found the clock right; gives what it said, Unix seconds."""
+        with self._acting():
+            return confirm_clock(self._desk, second=second)
 
     def close_day(self) -> Closed | None:
         """Close the day with its totals; None when nothing happened since the last close."""

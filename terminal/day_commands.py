@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from typing import Annotated
 
 import typer
 
+from ledger.clock import WIB
 from terminal.after import receipt_seq
 from terminal.chip_reader import void_on_reader
 from terminal.opening import open_for_use
@@ -17,6 +19,7 @@ def add_day_commands(app: typer.Typer) -> None:
     """Give these commands to the program."""
     app.command("void")(void_command)
     app.command("handover")(handover_command)
+    app.command("clock")(clock_command)
 
 
 def void_command(  # noqa: PLR0917 - a command's options
@@ -64,4 +67,21 @@ def handover_command(
         counter.close()
     report = {"handed_over": yes, "seq": head}
     line = "recorded: handed over" if yes else "recorded: not handed over, and taken back"
+    typer.echo(json.dumps(report) if as_json else line)
+
+
+def clock_command(
+    config: Config,
+    second: Annotated[str, typer.Option(help="initials of a second person who has looked too")],
+    as_json: Json = False,
+) -> None:
+    """Say that the machine's clock is right; compare it with another clock first."""
+    counter = open_for_use(config)
+    try:
+        wall = counter.confirm_clock(second=second)
+    finally:
+        counter.close()
+    at = datetime.fromtimestamp(wall, timezone(timedelta(seconds=WIB)))
+    report = {"confirmed": at.isoformat(), "second": second}
+    line = f"confirmed: {at:%Y-%m-%d %H.%M} WIB; it counts for a day"
     typer.echo(json.dumps(report) if as_json else line)

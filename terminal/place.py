@@ -31,13 +31,13 @@ def find_place(
     request: Request, grant: Grant, household: Household, here: Here
 ) -> Placed | Refused:
     """Home, or away within the quotas; then the age of the ledger over either."""
-    refused = _by_card(request, grant, household, here)
-    if refused:
+    refused, at_home = _by_card(request, grant, household, here), here.home == here.me
+    if refused and not (at_home and refused.reason is here.waived):
         return refused
-    if here.home == here.me:
+    if at_home:
         if here.freshness is None:
             return Refused(Reason.LEDGER_TOO_OLD)
-        return Placed(grant, Basis.HOME)
+        return Placed(grant, Basis.EXCEPTION if refused else Basis.HOME)
     point = here.point_of(here.home) if here.home else None
     return _away(request, grant, here, point=point)
 

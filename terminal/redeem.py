@@ -107,7 +107,11 @@ Heard = VerifiedCredential | Found | Refused
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One presentation inside its one transaction: what was heard, asked and when."""
+    """One presentation inside its one transaction: what was heard, asked and when.
+
+    Attributes:
+        waived: a reason that two officers have set aside.
+    """
 
     desk: Desk
     presentation: Presentation
@@ -115,6 +119,7 @@ class Turn:
     heard: Heard
     act: Act
     moment: Moment
+    waived: Reason | None = None
 
 
 def redeem(desk: Desk, presentation: Presentation, request: Request) -> Redeemed | Verdict:
@@ -226,6 +231,7 @@ def here_now(turn: Turn, shown: Shown, rights: Rights) -> Here:
         away_given=lambda: away_given(rights, act.known, moment, programme=programme),
         shut_by=rights.policy.shut_by(programme),
         price=rights.price(household, programme) if household else None,
+        waived=turn.waived,
     )
 
 

@@ -22,10 +22,12 @@ from card_codec.refusal import Facts, Refused
 from ledger.card_record import record_of
 from ledger.entry import Commit, Entry, Pending
 from ledger.rights import Rights
+from terminal.after import second_person
 from terminal.chip_history import has_gap, who_was_before
 from terminal.chip_settle import settle
 from terminal.chip_tap import Tap
 from terminal.decision import Approved, ChipHere, Request, Verdict, decide
+from terminal.exception import set_aside
 from terminal.redeem import (
     Desk,
     Presentation,
@@ -49,21 +51,33 @@ class Begun:
     chip: OpenChip
 
 
-def begin(desk: Desk, tap: Tap, request: Request) -> Begun | Redeemed | Verdict:
+def begin(
+    desk: Desk, tap: Tap, request: Request, *, second: str | None = None
+) -> Begun | Redeemed | Verdict:
     """T1: settle what the card left open here, decide, and record.
 
     Of a programme that is not carried on cards, and of a chip that could not be asked to prove
     itself, the redemption is recorded whole, as on paper.
 
+    Args:
+        desk: what the counter works with.
+        tap: the chip on the reader.
+        request: what for.
+        second: initials of a second officer, who agrees to an exception.
+
     Raises:
+        SecondPersonError: the second officer is the first.
         NotSavedError: the disk refused; nothing happened.
         JournalDamagedError: the journal is damaged; service stops.
     """
     presentation = Presentation.of_tap(tap)
+    agreed = None if second is None else second_person(desk, second)
     with turn_of(desk, presentation, request) as turn:
         verdict = settle(turn, tap) or judge_tap(turn, tap)
         if isinstance(verdict, Redeemed):
             return verdict
+        if agreed is not None:
+            verdict = set_aside(turn, verdict, second=agreed, again=lambda t: judge_tap(t, tap))
         if not isinstance(verdict, Approved):
             record_refusal(turn, verdict)
             return verdict

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from card_codec.credential import Credential
+from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger.clock import Moment
 from ledger.element import Element, Right
@@ -97,6 +98,7 @@ class Here:
         shut_by: programmes of which nothing may have been taken for this one to be given.
         price: what this household pays for one unit; None for the programme's price.
         chip: of the chip that was tapped; None for paper.
+        waived: a reason that two officers have set aside, at home.
     """
 
     household: Household | None
@@ -119,6 +121,7 @@ class Here:
     shut_by: tuple[Programme, ...] = ()
     price: int | None = None
     chip: ChipHere | None = None
+    waived: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,14 @@ class Town:
         card.power_off()
         return InProcessLink(card, error=ChipLinkError, faults=faults)
 
+    def publish(self) -> None:
+        """Publish what the office says now, and install it at both counters."""
+        self.world.publish()
+        for at, folder in self.folders.items():
+            self.world.bring(folder)
+            installed = self.counters[at].take_in_box()
+            assert installed.problem is None, installed.problem
+
     def restart(self, at: int) -> None:
         """Open a counter anew, as after a power cut."""
         self.counters[at].close()

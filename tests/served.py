@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import uvicorn
 
+from terminal.day_desk import DayDesk
 from terminal.web.answers import Served
 from terminal.web.app import create_app
 from terminal.web.chips import ChipDesk
@@ -39,6 +40,7 @@ def serving(
     done_milliseconds: int = 0,
     embed: str | None = None,
     chips: ChipDesk | None = None,
+    day: DayDesk | None = None,
 ) -> Iterator[Page]:
     """Serve until the block is left. What is recorded stays on screen unless told otherwise."""
     port = free_port()
@@ -49,6 +51,7 @@ def serving(
         embed=embed,
         done_milliseconds=done_milliseconds,
         chips=chips,
+        day=day,
     )
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, lifespan="off", log_config=None, access_log=False

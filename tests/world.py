@@ -31,6 +31,7 @@ from ledger.locked_key import PinCost
 from ledger.policy import (
     DAY,
     ClassQuantity,
+    ExceptionQuota,
     FreshnessStep,
     HouseholdClass,
     Limit,
@@ -152,6 +153,7 @@ class World:
     )
     programmes: tuple[Programme, ...] = field(default_factory=programmes)
     chip_keys: tuple[ChipKeys, ...] = ()
+    exceptions: tuple[ExceptionQuota, ...] = ()
 
     # --- roster ---
 
@@ -363,6 +365,7 @@ class World:
             ),
             home_exceptions=(), freshness=self.freshness, quiet_days=30, complaints="0536-000",
             look_up=self.villagers.look_up, chip_keys=self.chip_keys,
+            exceptions=self.exceptions,
         )  # fmt: skip
 
     def trust(self) -> TrustList:

@@ -158,14 +158,21 @@ def _targets(terminal: Terminal, signed: Targets, serves: frozenset[str]) -> lis
 
 def _chain(repository: Repository, item: OfferItem) -> Iterator[OfferItem]:
     """The usage segments before this one, the newest first."""
-    path = item.path
-    while path.startswith("targets/usage/"):
-        directory, _, name = path.rpartition("/")
-        prev = read_usage(_read(repository.folder / path))[0].prev.hex()
-        if not prev:
-            return
-        path = f"{directory}/{prev}.{int(name.split('.')[1]) - 1}.cbor"
-        yield _item(path, _read(repository.folder / path))
+    path: str | None = item.path
+    while path is not None and path.startswith("targets/usage/"):
+        if path != item.path:
+            yield _segment(repository.folder, path)[0]
+        path = _segment(repository.folder, path)[1]
+
+
+@lru_cache(maxsize=100_000)
+def _segment(folder: Path, path: str) -> tuple[OfferItem, str | None]:
+    """A usage segment, and the path of the one before it; its name holds its hash, so it stays."""
+    data = _read(folder / path)
+    prev = read_usage(data)[0].prev.hex()
+    directory, _, name = path.rpartition("/")
+    before = f"{directory}/{prev}.{int(name.split('.')[1]) - 1}.cbor" if prev else None
+    return _item(path, data), before
 
 
 def _is_own_target(terminal: Terminal, path: str, serves: frozenset[str]) -> bool:

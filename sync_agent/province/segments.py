@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from ledger.entry import Entry, Redemption, Void, read_entry
+from ledger.entry import Commit, Entry, Pending, Redemption, Void, read_entry
 from ledger.errors import LedgerError
 from ledger.folder import write_whole
 from sync_agent.errors import ProvinceError
@@ -215,7 +215,8 @@ def _schema(pa: Any) -> list[tuple[str, Any]]:
         ("ledger", pa.uint32()), ("officer", pa.string()), ("household", pa.binary(8)),
         ("issue", pa.uint8()), ("member", pa.uint8()), ("programme", pa.uint8()),
         ("window", pa.uint8()), ("quantity", pa.uint32()), ("paid", pa.int64()),
-        ("basis", pa.uint8()), ("voids", pa.uint32()), ("body", pa.binary()),
+        ("basis", pa.uint8()), ("voids", pa.uint32()),
+        ("commits", pa.uint32()), ("body", pa.binary()),
     ]  # fmt: skip
 
 
@@ -223,14 +224,15 @@ def _row(one: Entry) -> tuple[object, ...]:
     """In the order of the schema."""
     body, said = one.body, one.content
     given: tuple[object, ...] = (None,) * 8
-    if isinstance(said, Redemption):
+    if isinstance(said, Redemption | Pending):
         given = (
             said.household, said.issue, said.member, said.programme, said.window, said.quantity,
             said.paid, int(said.basis),
         )  # fmt: skip
     return (
         body.terminal, body.epoch, body.seq, one.leaf, body.kind, body.moment.early, body.ledger,
-        body.officer, *given, said.seq if isinstance(said, Void) else None, one.data,
+        body.officer, *given, said.seq if isinstance(said, Void) else None,
+        said.seq if isinstance(said, Commit) else None, one.data,
     )  # fmt: skip
 
 

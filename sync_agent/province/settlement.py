@@ -1,4 +1,4 @@
-"""Settlement: two weeks after a window's end its cases stand as they are.
+"""Settlement: some days after a window's end, fourteen by default, its cases stand as they are.
 
 The province signs how far it held each chain at that moment. What arrives later is kept like all
 else, and stands behind everything that was held: nobody's settled case is turned over by a machine
@@ -18,13 +18,12 @@ from card_codec.cose import open_sign1, sign1
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from ledger.errors import RecordError
-from ledger.policy import Policy
+from ledger.policy import DAY, Policy
 from ledger.record import U8, U16, U32, Hash, Record, Seconds, pack, unpack
 from sync_agent.errors import ProvinceError
 from sync_agent.province.schema import acknowledgement, settlement
 from sync_agent.province.store import Store
 
-FROZEN_AFTER_SECONDS = 14 * 86_400
 SETTLEMENT_SIZE_MAX = 4 * 1024 * 1024
 """65,535 terminals of some 50 bytes each."""
 
@@ -138,7 +137,7 @@ def _due(policy: Policy, *, now: int) -> list[Due]:
         Due(programme.number, window.number, programme.ends(window))
         for programme in policy.programmes
         for window in programme.windows
-        if now >= programme.ends(window) + FROZEN_AFTER_SECONDS
+        if now > programme.ends(window) + policy.settle_days * DAY
     ]
 
 

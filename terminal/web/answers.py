@@ -64,6 +64,7 @@ class Answers:
     Attributes:
         done_milliseconds: how long a recorded redemption stays; 0 = until a key.
         chips: the card reader of this counter; None for none.
+        has_day: the day can be opened on the page.
     """
 
     counter: Served
@@ -71,6 +72,7 @@ class Answers:
     acts: Acts
     done_milliseconds: int
     chips: ChipDesk | None = None
+    has_day: bool = False
 
     @property
     def language_cookie(self) -> str:
@@ -109,6 +111,7 @@ class Answers:
             embed=self.door.embed or "",
             done_milliseconds=self.done_milliseconds,
             reader=self.chips.name if self.chips else "",
+            has_day=self.has_day,
         )
 
     def bar(self, request: Request, state: CounterState | None = None) -> Bar:

@@ -24,12 +24,14 @@ from ledger.entry import Presented
 from ledger.look import LookFile, look_file
 from terminal.counter import Presentation
 from terminal.counter import Request as Wish
+from terminal.day_desk import DayDesk
 from terminal.errors import WrongRequestError
 from terminal.web.acts import Acts
 from terminal.web.after import add_after
 from terminal.web.answers import Answers, Served
 from terminal.web.asked import Asked
 from terminal.web.chips import ChipDesk
+from terminal.web.day import add_day
 from terminal.web.edge import add_edge
 from terminal.web.guard import PICTURE_BYTES_MAX, Door, Guard
 from terminal.web.page import StaticFile, static_file
@@ -78,6 +80,7 @@ def create_app(
     done_milliseconds: int = DONE_MILLISECONDS,
     monotonic: Callable[[], float] = time.monotonic,
     chips: ChipDesk | None = None,
+    day: DayDesk | None = None,
 ) -> FastAPI:
     """The page of one counter.
 
@@ -89,17 +92,20 @@ def create_app(
         done_milliseconds: how long a recorded redemption stays on the screen; 0 = until a key.
         monotonic: seconds that only rise.
         chips: the card reader of this counter; None for none.
+        day: opens and closes the day; None where the system keeps no folder in memory.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     door = Door(port, token, embed)
     acts = Acts(counter, monotonic=monotonic)
-    answers = Answers(counter, door, acts, done_milliseconds, chips)
+    answers = Answers(counter, door, acts, done_milliseconds, chips, has_day=day is not None)
     _add_page(app, answers)
     _add_choices(app, answers)
     _add_acts(app, answers)
     _add_look_up(app, answers)
     add_taps(app, answers)
     add_after(app, answers)
+    if day is not None:
+        add_day(app, answers, day)
     _add_ends(app, answers)
     return app
 

@@ -116,6 +116,7 @@ class ChipDesk:
             before = self._view
             if state is before.state:
                 return
-            laid = state is ReaderState.CARD
+            # After we, or somebody else, had the reader to ourselves, the card is the same.
+            laid = state is ReaderState.CARD and before.state is not ReaderState.IN_USE
             self._view = ReaderView(before.number + 1, state, before.taps + laid)
             self._changed.notify_all()

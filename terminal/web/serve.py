@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ledger.errors import LedgerError
+from terminal.day_desk import DayDesk
 from terminal.errors import TerminalError
 from terminal.web.answers import Served
 from terminal.web.app import create_app
@@ -49,6 +50,7 @@ def serve(
     ready: Callable[[int], None],
     embed: str | None = None,
     chips: ChipDesk | None = None,
+    day: DayDesk | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then return, with every answer given.
 
@@ -59,6 +61,7 @@ def serve(
         ready: called once with the bound port, when requests are taken.
         embed: the one origin that may frame the page.
         chips: the card reader of this counter; None for none.
+        day: opens and closes the day; None where the system keeps no folder in memory.
 
     Raises:
         CannotListenError: the port is taken or not allowed.
@@ -66,7 +69,7 @@ def serve(
     bound = _Bound()
 
     def listening(at: int) -> None:
-        bound.app = create_app(counter, port=at, token=token, embed=embed, chips=chips)
+        bound.app = create_app(counter, port=at, token=token, embed=embed, chips=chips, day=day)
         ready(at)
 
     config = uvicorn.Config(

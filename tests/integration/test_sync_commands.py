@@ -324,6 +324,17 @@ def bring_all(world: SyncWorld) -> None:
     assert total == 24
 
 
+def test_watching_tells_of_a_closed_road_in_its_json_too(world: SyncWorld) -> None:
+    point_to(world.one, "http://127.0.0.1:1")
+    words = [*COMMAND, "watch", "--config", str(world.one.root), "--json"]
+    watching = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    assert "no answer from" in json.loads(watching.stdout.readline())["trouble"]
+    watching.send_signal(signal.SIGTERM)
+    assert watching.wait(20) == 0
+    watching.stdout.close()
+
+
 def test_watching_reports_trouble_and_goes_on_until_told_to_stop(
     world: SyncWorld, config: Path
 ) -> None:

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from card_codec.chip.apdu import CardLink
+from card_codec.chip.errors import ChipLinkError
 from ledger import database
+from ledger.day_room import DayRoom
 from ledger.element import RedemptionId, Right
 from ledger.entry import Entry, read_entry
 from ledger.errors import JournalError, NotSavedError
@@ -21,6 +24,7 @@ from sync_agent.agent import Report, sync_once
 from sync_agent.roads import Road
 from terminal.counter import Counter, Presentation, Redeemed, Request, open_counter
 from terminal.decision import Verdict
+from tests.simulation.chips import open_day
 from tests.simulation.disk import Disk
 from tests.world import FakeClock
 
@@ -92,8 +96,15 @@ class Machine:
     def start(self) -> Counter:
         """Switch on and open for service."""
         if self.counter is None:
-            self.counter = open_counter(self.folder, clock=self.clock, serving=True, free=self.free)
+            self.counter = open_counter(
+                self.folder, clock=self.clock, serving=True, free=self.free, room=self.room
+            )
         return self.counter
+
+    @property
+    def room(self) -> DayRoom:
+        """Where the day's key lies while it is open."""
+        return DayRoom(self.folder.root.parent / ".memory" / self.folder.root.name)
 
     def free(self, folder: Path) -> int:
         """Room on this disk, as it says; a disk may also be full without having said so."""
@@ -102,6 +113,19 @@ class Machine:
     def redeem(self, text: str, request: Request) -> Redeemed | Verdict | None:
         """Show a card; None when the machine died or the disk refused: nobody was told a word."""
         return self._served(lambda counter: counter.redeem(Presentation(text), request))
+
+    def tap(self, link: CardLink, request: Request) -> Redeemed | Verdict | None:
+        """Lay a chip on the reader; None also when it left before anything was recorded."""
+        open_day(self.folder, self.room, self.clock.read())
+
+        def act(counter: Counter) -> Redeemed | Verdict | None:
+            try:
+                tap = counter.tap(link)
+            except ChipLinkError:
+                return None
+            return counter.redeem(Presentation.of_tap(tap), request)
+
+        return self._served(act)
 
     def void(self, seq: int) -> bool:
         """Take one back; True when it was said to be."""
@@ -149,6 +173,7 @@ class Machine:
         self.seen["power cut"] += 1
         self.disk.cut()
         self.counter = None
+        self.room.wipe()
         self.clock.reboot(wall=self.clock.wall)
 
     def image(self, to: Path) -> TerminalFolder:

@@ -22,6 +22,7 @@ from sync_agent.province.sticks import once_with
 from sync_agent.stick import Stick
 from tests.simulation.disk import Disk
 from tests.simulation.machine import Machine
+from tests.simulation.witness import committed
 from tests.world import FakeClock
 
 if TYPE_CHECKING:
@@ -129,13 +130,12 @@ def image_taken(story: Story) -> None:
     """Somebody makes an image of a machine's disk."""
     machine = honest(story)
     folder = machine.image(story.folder / f"image-of-{machine.name}")
-    last = max((entry.body.seq for entry in machine.entries()), default=0)
-    story.images[machine.name] = (folder, last, machine.early)
+    story.images[machine.name] = (folder, machine.early)
 
 
 def rolled_back(story: Story) -> None:
     """The image is put back, and the machine serves on as if nothing had been."""
-    for name, (image, last, early) in sorted(story.images.items()):
+    for name, (image, early) in sorted(story.images.items()):
         machine = next(one for one in story.machines if one.name == name)
         if machine.gone:
             continue
@@ -143,7 +143,8 @@ def rolled_back(story: Story) -> None:
         machine.stop()
         shutil.rmtree(machine.folder.root)
         shutil.copytree(image.root, machine.folder.root, symlinks=True)
-        machine.printed = {s: leaf for s, leaf in machine.printed.items() if s <= last}
+        left = committed(machine.entries())
+        machine.printed = {s: leaf for s, leaf in machine.printed.items() if s in left}
         machine.views, machine.early, machine.shared = {}, early, True
         story.witness.look_at(machine)
         for _ in range(8):
@@ -216,7 +217,7 @@ def province_restored(story: Story) -> None:
 
 def replaced_card(story: Story) -> None:
     """A family loses its card and gets the next one; the old one turns up all the same."""
-    household = story.chance.choice(story.households)
+    household = story.chance.choice([one for one in story.households if one not in story.chips])
     for rows in story.town.rows.values():
         if household in rows:
             rows[household] = replace(rows[household], issue=rows[household].issue + 1)

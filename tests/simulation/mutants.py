@@ -16,11 +16,11 @@ from multiprocessing import get_context
 from typing import Any
 from unittest import mock
 
-from ledger import journal
+from ledger import act, journal
 from ledger.act import Act
 from ledger.clock import Moment
 from ledger.element import Element
-from ledger.entry import Entry
+from ledger.entry import Entry, Kind
 from ledger.errors import JournalError
 from ledger.union import Known, Taken
 from ledger.usage_file import read_usage
@@ -179,6 +179,23 @@ def _by_card() -> Iterator[None]:
         yield
 
 
+@mutant("a pending redemption by chip is not counted")
+def _pending() -> Iterator[None]:
+    add = Known.add
+
+    def committed_only(self: Known, element: Element, *, basis: int = 0) -> bool:
+        row = self._db.execute(
+            "SELECT kind FROM entry WHERE seq = ? AND substr(leaf, 1, 8) = ?",
+            (element.id.seq, element.leaf),
+        ).fetchone()
+        if row is not None and row[0] == Kind.PENDING:
+            return False
+        return add(self, element, basis=basis)
+
+    with mock.patch.object(Known, "add", committed_only):
+        yield
+
+
 @mutant("keyed without the person")
 def _without_person() -> Iterator[None]:
     element = Entry.element
@@ -224,7 +241,7 @@ def _no_floor() -> Iterator[None]:
         return Moment(now, now, now, floors.office.time, floors.online.time, reading.boottime,
                       reading.boot_id)  # fmt: skip
 
-    with mock.patch.object(redeem, "judge_time", wall):
+    with mock.patch.object(act, "judge_time", wall):
         yield
 
 

@@ -10,18 +10,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from card_codec.reason import Reason
+from card_codec.refusal import Refused
 from ledger import database
 from ledger.entry import Entry
 from ledger.errors import RolledBackError
 from ledger.folder import TerminalFolder
+from ledger.rights_file import FLAG_CHIP
 from sync_agent.agent import sync_once
 from sync_agent.errors import ForkError, ProvinceError, RefusedThereError, RoadError
 from sync_agent.roads import Road
 from sync_agent.stick import Stick
 from sync_agent.stick_road import StickRoad
 from terminal.counter import Redeemed, Request
+from terminal.decision import Verdict
 from terminal.errors import WrongRequestError
 from tests.simulation import ends, mishaps
+from tests.simulation.chips import in_field, make_chip
 from tests.simulation.disk import Disk
 from tests.simulation.machine import Drives, Machine
 from tests.simulation.road import FAULTS, Network, ProcessRoad
@@ -73,10 +78,17 @@ class Story:
         self.faults: Counter[str] = Counter()
         self.witness = Witness(self.town, self._quantities())
         self.network = Network(lambda: self.town.province, self.chance)
-        self.images: dict[str, tuple[TerminalFolder, int, int]] = {}
+        self.chip_badness = 0.2
+        self.images: dict[str, tuple[TerminalFolder, int]] = {}
         self.backups: dict[str, Path] = {}
         self.formers: list[TerminalFolder] = []
         self.cards = {(h, 1): self.town.card(h) for h in self.households}
+        self.chips = {
+            household: make_chip(household, kecamatan, self.town.issuer)
+            for kecamatan, rows in self.town.rows.items()
+            for household, row in rows.items()
+            if row.flags & FLAG_CHIP
+        }
         self.with_persons = {id for id, member, _ in self.witness.quantities if member}
         self.issue = dict.fromkeys(self.households, 1)
         self.once_held: dict[Named, Entry] = {}
@@ -171,12 +183,31 @@ class Story:
         if issue > 1 and self.chance.random() < 0.3:
             issue -= 1
         wish = self.chance.choice(WISHES if household in self.with_persons else WISHES[:8])
-        outcome = machine.redeem(self.cards[household, issue], wish)
+        if household in self.chips and self.chance.random() < 0.95:
+            outcome = self.chip_comes(machine, household, wish)
+        else:
+            outcome = machine.redeem(self.cards[household, issue], wish)
         if isinstance(outcome, Redeemed):
             self.witness.printed(machine, outcome)
             machine.last_printed = outcome.number
         elif outcome is not None:
             self.witness.found[f"answer {getattr(outcome, 'reason', 'choose')}"] += 1
+
+    def chip_comes(
+        self, machine: Machine, household: bytes, wish: Request
+    ) -> Redeemed | Verdict | None:
+        """A chip is laid on the reader; a family whose card left too early lays it there again."""
+        outcome = None
+        for _ in range(2):
+            link = in_field(self.chips[household], self.chance, badness=self.chip_badness)
+            outcome = machine.tap(link, wish)
+            torn = outcome is None or (
+                isinstance(outcome, Refused) and outcome.reason is Reason.CARD_UNFINISHED
+            )
+            if not torn or machine.was_cut:
+                return outcome
+            self.faults["chip left too early" if outcome is None else "chip left unfinished"] += 1
+        return outcome
 
     def void_one(self, machine: Machine) -> None:
         """Take back one that was printed; too late or twice is refused."""

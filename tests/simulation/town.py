@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from card_codec.keys import Algorithm, PrivateKey
 from card_codec.trust import KeyUse, TrustedKey, TrustList
 from ledger.folder import TerminalFolder, open_folder
-from ledger.rights_file import MemberRight
+from ledger.rights_file import FLAG_CHIP, MemberRight
 from ledger.roll import Terminal
 from sync_agent.province.province import Province
+from tests.simulation.chips import give_masters, has_chip, programmes_with_chips
 from tests.simulation.road import Network, ProcessRoad
 from tests.sync_world import SyncWorld, road_token
 from tests.world import KEC_1, KEC_2, NOW, FakeClock
@@ -105,6 +106,7 @@ def make_terminal(root: Path, ordinal: int, *, epoch: int, home: str) -> Termina
     (root / "keys" / "road.token").write_text(road_token(ordinal, epoch))
     folder = open_folder(root)
     ensure_journal(folder)
+    give_masters(folder)
     return folder
 
 
@@ -134,7 +136,7 @@ def _made() -> Begun:
     folder = Path(tempfile.mkdtemp(prefix="khb-town-", dir=SHM if SHM.is_dir() else None))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with keys_in_order():
-        town = Town(folder)
+        town = Town(folder, programmes=programmes_with_chips())
         town.prepare_province()
         folders = []
         for ordinal, home in enumerate(HOMES, 1):
@@ -147,7 +149,11 @@ def _made() -> Begun:
             folders.append(terminal)
     households = [
         town.household(
-            f"{kec}/{n}", kecamatan=kec, class_number=1 + n % 2, members=PERSONS if n % 4 else ()
+            f"{kec}/{n}",
+            kecamatan=kec,
+            class_number=1 + n % 2,
+            members=PERSONS if n % 4 else (),
+            flags=FLAG_CHIP if has_chip(n) else 0,
         )
         for kec in (KEC_1, KEC_2)
         for n in range(HOUSEHOLDS)

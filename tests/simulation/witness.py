@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,18 @@ from typing import Any
 from sqlalchemy import select
 
 from card_codec.qr.text import read_text
-from ledger.element import RedemptionId, Right
-from ledger.entry import Basis, Entry, Redemption, Void, read_entry
+from ledger.element import Element, RedemptionId, Right
+from ledger.entry import (
+    CARD_LEAF,
+    Basis,
+    Commit,
+    Entry,
+    Kind,
+    Pending,
+    Redemption,
+    Void,
+    read_entry,
+)
 from ledger.fsck import check_journal
 from ledger.receipt import PREFIX, SIGNATURE_SIZE
 from sync_agent.batch import read_batch
@@ -48,6 +59,7 @@ class Witness:
     checked: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     brought: dict[int, set[Named]] = field(default_factory=dict)
+    by_chip: dict[Right, dict[Named, int]] = field(default_factory=dict)
     blind: int = 0
     redemptions: int = 0
 
@@ -55,18 +67,18 @@ class Witness:
         """A slip came out: it must be in the journal from now on, and within what was known."""
         data = read_text(redeemed.receipt, PREFIX, length_max=2000)
         entry = read_entry(data[:-SIGNATURE_SIZE])
-        self.redemptions += 1
         self._seen(entry)
-        machine.printed[entry.body.seq] = entry.leaf
         element = entry.element()
         assert element is not None
         known = machine.views.setdefault(element.right, {})
-        # A void from elsewhere may have come with the usage; one that nobody made counts nowhere.
-        taken = sum(
-            quantity
-            for (id, _), quantity in known.items()
-            if id not in machine.voided and (id, b"") not in self.voids
-        )
+        settled = machine.printed.get(entry.body.seq) == entry.leaf
+        is_newest = entry.body.seq > max(machine.printed, default=0)
+        machine.printed[entry.body.seq] = entry.leaf
+        self.redemptions += not settled
+        if isinstance(entry.content, Pending):
+            self._hear_voids(machine)
+            self._given_by_chip(entry, element)
+        taken = self._taken(machine, known) - known.get((entry.id, entry.leaf[:8]), 0)
         owed = self.quantity(element.right)
         self.say(
             "nothing is given beyond what this terminal knows",
@@ -75,7 +87,41 @@ class Witness:
             " were taken, as it knew",
         )
         known[entry.id, entry.leaf[:8]] = element.quantity
-        self._time_rises(machine, entry)
+        if is_newest:  # a chip may settle by now what was recorded long ago
+            self._time_rises(machine, entry)
+
+    def _taken(self, machine: Machine, known: dict[Named, int]) -> int:
+        """What a terminal must count, each redemption once by whichever road it is known.
+
+        A void from elsewhere may have come with the usage; one that nobody made counts nowhere.
+        """
+        whole = {id for id, leaf in known if leaf != CARD_LEAF}
+        return sum(
+            quantity
+            for (id, leaf), quantity in known.items()
+            if not (leaf == CARD_LEAF and id in whole)
+            and id not in machine.voided
+            and (id, b"") not in self.voids
+        )
+
+    def _hear_voids(self, machine: Machine) -> None:
+        """A tap may first have said of an earlier one that its card never committed it."""
+        voids = machine.rows(f"SELECT body FROM entry WHERE kind = {int(Kind.VOID)}")
+        for (body,) in voids:
+            entry = read_entry(body)
+            if isinstance(entry.content, Void):
+                self.took_back(machine, entry.content.seq)
+
+    def _given_by_chip(self, entry: Entry, element: Element) -> None:
+        """Goods went over the counter by a chip: no chip gives more than its right, anywhere."""
+        given = self.by_chip.setdefault(element.right, {})
+        given[entry.id, entry.leaf] = element.quantity
+        total = sum(q for (id, _), q in given.items() if (id, b"") not in self.voids)
+        self.say(
+            "no chip is given twice",
+            total <= self.quantity(element.right),
+            f"{entry.id.number()} of {element.right.text()}: {total} in all, by chip",
+        )
 
     def took_back(self, machine: Machine, seq: int) -> None:
         """A void was said to be durable."""
@@ -102,8 +148,9 @@ class Witness:
     def look_at(self, machine: Machine) -> None:
         """After a restart or a look into the box: nothing is gone, everything new is noted."""
         entries = {entry.body.seq: entry for entry in machine.entries()}
+        settled = committed(entries.values())
         lost = [s for s, leaf in machine.printed.items()
-                if s not in entries or entries[s].leaf != leaf]  # fmt: skip
+                if s not in settled or entries[s].leaf != leaf]  # fmt: skip
         self.say(
             "what was printed is in the journal",
             not lost,
@@ -191,6 +238,14 @@ class Witness:
         self.checked[invariant] += 1
         if not holds:
             raise BrokenPromiseError(f"{invariant}: {told}")
+
+
+def committed(entries: Iterable[Entry]) -> set[int]:
+    """Numbers of the redemptions of which goods may be handed over."""
+    found = list(entries)
+    by_chip = {entry.content.seq for entry in found if isinstance(entry.content, Commit)}
+    whole = {entry.body.seq for entry in found if isinstance(entry.content, Redemption)}
+    return whole | by_chip
 
 
 def entries_of(batch: Any) -> list[Entry]:

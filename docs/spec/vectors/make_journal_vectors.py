@@ -124,8 +124,10 @@ def entry_cases() -> Iterator[tuple[str, Case]]:
 
 
 def chip_entries() -> Iterator[tuple[str, str, list[Any]]]:
-    """Name, description and items of entries about chips."""
+    """Name, description and items of entries about chips, and about going without one."""
     yield from (
+        ("exception", "The chip does not answer; two officers give.",
+         entry(12, ["use_chip", HOUSEHOLD, 0, 1, "WK"])),
         ("pending", "Two units by chip, before the card is asked; T001.1 committed before.",
          entry(2, PENDING)),
         ("commit", "The card committed entry 2.", entry(3, [2, 8, VALUE], seq=3)),

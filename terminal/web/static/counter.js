@@ -206,6 +206,7 @@ const FREE_KEYS = {
   Escape: leave,
   F4: ACTS.number,
   F6: () => stage.kind === "ready" && !busy && document.getElementById("after").click(),
+  F7: () => stage.kind === "ready" && !busy && document.getElementById("day")?.click(),
   F8: ACTS.service,
   F12: ACTS.help,
   ArrowDown: move,

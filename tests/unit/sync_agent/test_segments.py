@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from ledger.entry import Opened, Void
+from ledger.entry import Basis, Commit, Opened, Pending, Void
 from sync_agent.province import segments
 from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
@@ -45,6 +45,19 @@ def test_segment_holds_every_entry_and_what_a_redemption_says(world: SyncWorld) 
     assert [(r["terminal"], r["seq"]) for r in rows] == [*((1, n) for n in range(1, 6)), (2, 1)]
     assert [r["household"] for r in rows] == [None, *world.homes_1, None, world.homes_2[0]]
     assert [r["voids"] for r in rows] == [None, None, None, None, 2, None]
+
+
+def test_redemption_by_chip_stands_in_its_segment_with_its_commit(world: SyncWorld) -> None:
+    household = world.homes_1[0]
+    pending = Pending(household, 1, 0, 1, 1, 1, 0, Basis.HOME, b"\x04" + bytes(6), 7, 0)
+    world.record(world.one, pending)
+    world.record(world.one, Commit(1, 8, b"tmv-of-8"))
+    world.province.take(batch_of(world.one), road="stick")
+    assert world.province.seal_segment() is not None
+    first, second = parquet.read_table(file_of(world, 1)).to_pylist()
+    assert (first["household"], first["quantity"], first["commits"]) == (household, 1, None)
+    assert (second["household"], second["commits"]) == (None, 1)
+    assert world.province.check_segments() == (1, [])
 
 
 def test_next_segment_holds_only_what_came_since(world: SyncWorld) -> None:

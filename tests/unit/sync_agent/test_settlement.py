@@ -12,7 +12,7 @@ from ledger.errors import RecordError
 from sync_agent.errors import ProvinceError
 from sync_agent.province import schema
 from sync_agent.province.cases import Why
-from sync_agent.province.settlement import FROZEN_AFTER_SECONDS, read, settlements
+from sync_agent.province.settlement import read, settlements
 from sync_agent.province.store import Store
 from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
@@ -24,6 +24,9 @@ def store_url(request: pytest.FixtureRequest) -> str | None:
         return None
     server: Server = request.getfixturevalue("postgresql")
     return server.new_database()
+
+
+FROZEN_AFTER_SECONDS = 14 * 86_400 + 1
 
 
 def ended(world: SyncWorld) -> int:

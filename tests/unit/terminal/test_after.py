@@ -132,6 +132,32 @@ def test_goods_not_handed_over_are_taken_back_with_a_second_person(point: Point)
     assert give(point).approved.left_before == 2
 
 
+def test_question_can_be_answered_after_another_one_was_taken_back(point: Point) -> None:
+    give(point, quantity=1)
+    give(point, "dahlia", "pasar-murah")
+    after_a_restart(point)
+    point.counter.void(1, reason="salah", second="dua")
+    state = point.counter.state()
+    assert state.asks_handover
+    assert state.last is not None
+    assert state.last.number == "T001-0003"
+    point.counter.answer_handover(handed_over=True)
+    assert kinds(point)[-2:] == [Kind.VOID, Kind.HANDOVER]
+    assert not point.counter.state().asks_handover
+    assert clean(point)
+
+
+def test_question_is_the_older_one_again_when_the_newer_was_taken_back(point: Point) -> None:
+    give(point, quantity=1)
+    after_a_restart(point)
+    newer = give(point, "dahlia", "pasar-murah")
+    point.counter.void(int(newer.number[-4:]), reason="salah", second="dua")
+    assert point.counter.state().asks_handover
+    point.counter.answer_handover(handed_over=True)
+    assert not point.counter.state().asks_handover
+    assert clean(point)
+
+
 def test_nothing_is_answered_where_nothing_is_asked(point: Point) -> None:
     give(point)
     with pytest.raises(WrongRequestError, match="no hand-over is in question"):

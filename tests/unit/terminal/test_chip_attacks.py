@@ -201,7 +201,7 @@ def test_replacement_chip_after_a_redemption_is_no_second_right(town: Town) -> N
     assert isinstance(town.tap(1, old), Redeemed)
     rows = town.world.rows[KEC_1]
     rows[family] = replace(rows[family], issue=2)
-    publish(town)
+    town.publish()
     taken = CardRecord(RecordKind.OPENING, 1, 1, 1, 1, 1, 0, 1, day_of(NOW))
     new = town.card(family, issue=2, opening=[taken])
     assert refused(town, 1, new) is Reason.ALREADY_REDEEMED  # by its journal
@@ -279,12 +279,4 @@ def opened(town: Town, card: DesfireCard) -> Khb1Open:
 
 def retire(town: Town, *, oldest: int) -> None:
     town.world.chip_keys = (ChipKeys(KEC_1, oldest),)
-    publish(town)
-
-
-def publish(town: Town) -> None:
-    town.world.publish()
-    for at, folder in town.folders.items():
-        town.world.bring(folder)
-        installed = town.counters[at].take_in_box()
-        assert installed.problem is None, installed.problem
+    town.publish()

@@ -2,78 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import httpx
 import pytest
 
-from card_codec.chip.errors import ChipLinkError
-from card_codec.readers.errors import ReaderError
 from card_codec.readers.status import ReaderState
 from ledger.entry import Commit, Pending, Redemption
 from terminal.web.chips import ChipDesk
 from terminal.words import LANGUAGES, words
+from tests.chip_reader import PlayedReaders
 from tests.chip_town import Town, make_town
 from tests.served import serving
 from virtual_card.desfire import DesfireCard
 from virtual_card.factory import blank
-from virtual_card.link import Fault, InProcessLink
-
-
-class CardOnReader(InProcessLink):
-    """A card as a reader opens it."""
-
-    reader = "Pembaca Uji"
-    atr = b""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the reader back."""
-
-
-@dataclass
-class PlayedReaders:
-    """One reader whose state a test sets."""
-
-    state: ReaderState = ReaderState.NO_CARD
-    card: DesfireCard | None = None
-    faults: dict[int, Fault] = field(default_factory=dict)
-    after_loss: ReaderState = ReaderState.CARD_REMOVED
-
-    def lay(self, card: DesfireCard, faults: dict[int, Fault] | None = None) -> None:
-        self.card, self.state, self.faults = card, ReaderState.CARD, faults or {}
-
-    def lift(self) -> None:
-        self.card, self.state = None, ReaderState.NO_CARD
-
-    def open_card(self, name: str | None = None) -> CardOnReader:
-        if self.card is None or self.state is not ReaderState.CARD:
-            raise ReaderError(self.state, name or "")
-        self.card.power_off()
-        return CardOnReader(self.card, error=ChipLinkError, faults=self.faults)
-
-    def state_after_loss(self, card: object) -> ReaderState:
-        self.lift()
-        return self.after_loss
-
-    def watch(self, name: str) -> Callable[[float], ReaderState]:
-        def look(timeout_s: float) -> ReaderState:
-            time.sleep(0.005)
-            if self.state is ReaderState.NO_SERVICE:
-                raise ReaderError(ReaderState.NO_SERVICE)
-            return self.state
-
-        return look
+from virtual_card.link import Fault
 
 
 @pytest.fixture
@@ -251,6 +196,18 @@ def test_page_is_told_of_every_change_of_the_reader(
     told = page.get("/reader", params={"seen": seen["number"]}).json()
     assert (told["state"], told["taps"]) == ("card", 1)
     assert said(tap(page))[0] == "approved"  # found again, it serves at once
+
+
+def test_card_that_was_in_use_is_not_laid_down_again(
+    town: Town, readers: PlayedReaders, page: httpx.Client
+) -> None:
+    """Else the page would show it a second time, and call what it just gave taken already."""
+    readers.lay(town.card(town.family()))
+    seen = page.get("/reader", params={"seen": 1}).json()
+    for state in (ReaderState.IN_USE, ReaderState.CARD):
+        readers.state = state
+        seen = page.get("/reader", params={"seen": seen["number"]}).json()
+    assert (seen["state"], seen["taps"]) == ("card", 1)
 
 
 def test_programme_not_on_cards_is_given_by_a_tap_too(

@@ -332,7 +332,7 @@ def test_state_is_reported(run: Command, point: Point) -> None:
     assert told.code == 0
     assert report == {
         "seq": 1, "head": report["head"], "last": "T001-0001", "waiting": 1,
-        "ledger_version": 1, "away_left": 5, "twice_rupiah": 0, "problem": None,
+        "ledger_version": 1, "away_left": 5, "twice_rupiah": 0, "problem": None, "unfinished": [],
         "newer_ledger": None, "newer_software": None,
     }  # fmt: skip
     assert "ledger_version: 1\n" in run("state", "--config", point.folder.root).out

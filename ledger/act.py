@@ -14,7 +14,6 @@ from ledger.entry import (
     Commit,
     Content,
     Entry,
-    Excepted,
     Kind,
     Observed,
     Pending,
@@ -141,14 +140,6 @@ class Act:
             "SELECT count(*) FROM entry WHERE kind = ? AND early >= ?", (int(kind), since)
         ).fetchone()
         return int(count)
-
-    def exceptions(self, reason: str, *, since: int) -> int:
-        """How often two officers set that reason aside since a time."""
-        rows = self._db.execute(
-            "SELECT body FROM entry WHERE kind = ? AND early >= ?", (int(Kind.EXCEPTION), since)
-        )
-        said = [read_entry(body).content for (body,) in rows]
-        return sum(isinstance(one, Excepted) and one.reason == reason for one in said)
 
     def entry(self, seq: int) -> Entry | None:
         """The entry of that number, None when there is none.

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.damage import translated
-from ledger.entry import Commit, Entry, Observed, Pending, Void
+from ledger.entry import Commit, Entry, Excepted, Kind, Observed, Pending, Void, read_entry
 
+EXCEPTION = int(Kind.EXCEPTION)
 EntryOf = Callable[[int], Entry | None]
 """An entry of this chain by its number."""
 
@@ -130,6 +131,17 @@ class CardMemory:
     def has_void(self, redemption: int) -> bool:
         """Whether this journal took back that redemption by chip."""
         return bool(self._rows("SELECT 1 FROM chip_void WHERE redemption = ?", redemption))
+
+    def exceptions(self, reason: str, *, since: int) -> int:
+        """How often two officers went without what a chip would have said, since a time.
+
+        Args:
+            reason: code of the refusal that they set aside.
+            since: Unix seconds.
+        """
+        query = "SELECT body FROM entry WHERE kind = ? AND early >= ?"
+        said = [read_entry(body).content for (body,) in self._rows(query, EXCEPTION, since)]
+        return sum(isinstance(one, Excepted) and one.reason == reason for one in said)
 
     def _rows(self, sql: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
         try:

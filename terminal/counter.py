@@ -151,11 +151,7 @@ class Counter:
         return replace(tap, as_of=as_of)
 
     def look(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
-        """Judge without giving; a refusal is recorded.
-
-        Only a chip that had left too early before makes it a redemption: it shows now that it was
-        taken, and its goods are due.
-        """
+        """Judge without giving; only a chip that had left too early may show that it was given."""
         with self._acting():
             if self._desk.rights is None:
                 return refuse_without_ledger(self._desk, presentation)

@@ -76,7 +76,7 @@ def set_aside(
     if not isinstance(waived, Approved):
         return waived
     since = day_begins(turn.moment.early)
-    if turn.act.exceptions(reason, since=since) >= quota:
+    if turn.act.cards.exceptions(reason, since=since) >= quota:
         return Refused(Reason.EXCEPTION_QUOTA_USED, Facts(count=quota))
     right = waived.right
     said = Excepted(reason, right.household, right.member, right.programme, second)

@@ -136,6 +136,7 @@ class SocketReader:
 
     def __init__(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+        self._path = path
         self.name = f"unix:{path}"
         self._card: KeptCard | None = None
         self._next: list[KeptCard] = []
@@ -166,6 +167,7 @@ class SocketReader:
     def close(self) -> None:
         """No reader any more."""
         self.take()
+        self._path.unlink(missing_ok=True)
         self._listening.close()
 
     def _serve(self) -> None:

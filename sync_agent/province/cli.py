@@ -25,8 +25,10 @@ from sync_agent.province.folder import (
     open_province,
     rotate_key,
 )
+from sync_agent.province.mac_questions import write_questions
 from sync_agent.province.province import Province
 from sync_agent.province.sticks import once_with
+from sync_agent.province.store import Store
 from sync_agent.roads import open_stick
 
 app = typer.Typer(no_args_is_help=True, help="The province's end of the road.")
@@ -242,6 +244,21 @@ def receipt(
     }[shown]
     _say({"number": number, "shown": shown.value}, sentence, as_json)
     raise typer.Exit(0 if shown is Shown.HELD else 1)
+
+
+@app.command("ask-macs")
+def ask_macs(
+    config: Config,
+    out: Annotated[Path, typer.Option(help="folder for the files")],
+    as_json: Json = False,
+) -> None:
+    """Write the Transaction MACs of all chips for the issuer, who checks them at the office."""
+    store = Store(open_province(config).store_url)
+    try:
+        files = [str(path) for path in write_questions(store, out.resolve())]
+    finally:
+        store.close()
+    _say({"files": files}, "\n".join(files) or "no chip has committed anything yet", as_json)
 
 
 @app.command()

@@ -43,8 +43,7 @@ def create_app(stage: Stage, *, homes: list[str], shown: Report) -> FastAPI:
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     page = Environment(loader=PackageLoader("terminal.demo"), autoescape=True)
-    steps = Steps()
-    board = _Board(stage, steps)
+    board = _Board(stage, Steps())
 
     @app.get("/")
     async def show_page() -> HTMLResponse:

@@ -68,23 +68,25 @@ def prepare(folder: Path, *, seed: int | None, say: Say) -> Report:
         "office": str(office),
         "trust": str(trust),
     }
-    drawer = [{"text": c["report"]["text"], **c["drawer"]} for c in chosen]
-    homes = _homes(_households(office))
-    chip_drawer = [{"uid": chip["uid"], **_label(chip["of"], "ok")} for chip in chips]
-    for card in (*drawer, *chip_drawer):
-        home = card["kecamatan"]
-        card["home"] = f"counter {list(homes).index(home) + 1}" if home in homes else ""
-    kept = {
-        "report": report,
-        "drawer": drawer + _not_ours(drawer),
-        "chips": chip_drawer,
-        "homes": list(homes.values()),
-        "form": FORM,
-        "seed": seed,
-    }
+    kept = {"report": report, "form": FORM, "seed": seed, **_drawers(office, chosen, chips)}
     write_whole(made, json.dumps(kept, indent=1).encode())
     (folder / UNFINISHED).unlink()
     return report
+
+
+def _drawers(office: Path, chosen: list[Report], chips: list[Report]) -> Report:
+    """What the page shows of the cards, and the homes they belong to."""
+    drawer = [{"text": c["report"]["text"], **c["drawer"]} for c in chosen]
+    chip_drawer = [{"uid": chip["uid"], **_label(chip["of"], "ok")} for chip in chips]
+    homes = _homes(_households(office))
+    for card in (*drawer, *chip_drawer):
+        home = card["kecamatan"]
+        card["home"] = f"counter {list(homes).index(home) + 1}" if home in homes else ""
+    return {
+        "drawer": drawer + _not_ours(drawer),
+        "chips": chip_drawer,
+        "homes": list(homes.values()),
+    }
 
 
 def _kept(made: Path, seed: int | None) -> Report:

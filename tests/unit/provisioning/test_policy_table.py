@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.chip_keys import ChipKeys, oldest_generations
 from ledger.policy import Limit, Place, Scope
 from provisioning.demo import demo_policy
 from provisioning.errors import WrongUseError
@@ -39,6 +40,30 @@ def test_table_becomes_the_policy_the_decree_signs(path: Path) -> None:
     assert [place.desa for place in policy.places] == ["6299012001", "6299012002"]
     assert policy.home_terminal("6299012001", 2) == 7
     assert policy.home_terminal("6299012001", 1) == 1
+
+
+RETIRED = '\n[[chip_keys]]\nkecamatan = "{}"\noldest = {}\n'
+
+
+def test_retired_generations_of_chip_keys_are_signed_in_order(path: Path) -> None:
+    path.write_text(TABLE + RETIRED.format("629902", 3) + RETIRED.format("629901", 2), "utf-8")
+    policy = make_policy(read_policy_table(path), number=1, places=())
+    assert policy.chip_keys == (ChipKeys("629901", 2), ChipKeys("629902", 3))
+    assert oldest_generations(policy.chip_keys) == {"629901": 2, "629902": 3}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (RETIRED.format("629901", 2) * 2, "two rows have the kecamatan 629901"),
+        (RETIRED.format("629901", 0), "oldest"),
+        (RETIRED.format("62990", 2), "kecamatan"),
+    ],
+)
+def test_wrong_retirement_names_its_line(path: Path, rows: str, words: str) -> None:
+    path.write_text(TABLE + rows, encoding="utf-8")
+    with pytest.raises(WrongUseError, match=words):
+        read_policy_table(path)
 
 
 def test_window_is_open_from_the_first_minute_to_the_last_second_in_wib(path: Path) -> None:

@@ -80,6 +80,7 @@ def test_card_remembers_across_processes_and_reader_that_is_gone_is_named(tmp_pa
         order("lay", 1, uid)
         with desk.open_card(reader) as link:
             link.transmit(bytes.fromhex("90ca00000d" + "484bf00ba501f1f04b48422d31" + "00"))
+    assert list((tmp_path / "chips").glob("*.sock")) == []
     with pytest.raises(ReaderError) as caught:
         desk.open_card(reader)
     assert caught.value.state is ReaderState.READER_LOST

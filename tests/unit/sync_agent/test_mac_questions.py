@@ -1,0 +1,106 @@
+"""What the issuer is asked follows from the journals alone, and is what a chip signed."""
+
+from pathlib import Path
+
+import pytest
+
+from card_codec.chip.diversify import NO_KECAMATAN, KeyName
+from card_codec.chip.khb1_files import MAC_KEY
+from card_codec.chip.record import CardRecord, RecordKind, day_of, encode_record
+from card_codec.chip.tmac import (
+    Transaction,
+    enciphered_reader_id,
+    reader_id,
+    transaction_value,
+)
+from ledger.entry import Basis, Commit, Observed, Pending, Void
+from ledger.mac_verdict import AskedCommit, Finding, read_asked
+from provisioning.mac_check import check_commits
+from sync_agent.batch import read_batch
+from sync_agent.province.mac_questions import write_questions
+from tests.card_station import MASTERS
+from tests.sync_world import SyncWorld, batch_of
+
+UID = bytes.fromhex("04a1b2c3d4e580")
+
+
+def pending(household: bytes, *, counter: int = 1, before: int = 0) -> Pending:
+    return Pending(
+        household=household, issue=1, member=0, programme=1, window=1, quantity=1, paid=0,
+        basis=Basis.HOME, uid=UID, counter=counter, before=before,
+    )  # fmt: skip
+
+
+def value(record: bytes, counter: int, *, before: tuple[int, int]) -> bytes:
+    """As the chip of the tests' office signs it."""
+    key = MASTERS.derive(KeyName(UID, MAC_KEY, NO_KECAMATAN, 1))
+    enc = enciphered_reader_id(key, UID, counter, before=reader_id(*before))
+    return transaction_value(key, Transaction(UID, counter, reader_id(1, 1), enc, record))
+
+
+def taken(world: SyncWorld, household: bytes, *, counter: int, before: int = 0) -> bytes:
+    """A pending redemption at counter 1; the record its card is asked to write."""
+    world.record(world.one, pending(household, counter=counter, before=before))
+    body = read_batch(batch_of(world.one)).entries[-1].body
+    seq, day = body.seq, day_of(body.moment.early)
+    return encode_record(CardRecord(RecordKind.REDEMPTION, 1, 1, seq, 1, 1, 0, 1, day))
+
+
+def asked(world: SyncWorld, folder: Path) -> list[AskedCommit]:
+    world.province.take(batch_of(world.one), road="http")
+    files = write_questions(world.province._store, folder)
+    return [commit for path in files for commit in read_asked(path.read_bytes())]
+
+
+def test_commits_and_voids_of_a_chip_are_asked_for_and_found_valid(
+    world: SyncWorld, tmp_path: Path
+) -> None:
+    family = world.homes_1[0]
+    record = taken(world, family, counter=1)
+    seq = int.from_bytes(record[4:7], "big")
+    world.record(world.one, Commit(seq, 2, value(record, 2, before=(0, 0))))
+    void = world.record(world.one, Void(seq, "wrong card", "AB"))
+    undone = bytearray(record)
+    undone[0] = 0x10 | RecordKind.VOID
+    signed = value(bytes(undone), 3, before=(1, 1))
+    world.record(world.one, Commit(int(void[-4:]), 3, signed))
+    commits = asked(world, tmp_path)
+    assert [(one.uid, one.counter, one.record, one.before) for one in commits] == [
+        (UID, 2, record, 0),
+        (UID, 3, bytes(undone), None),
+    ]
+    found = check_commits(commits, MASTERS, [(1, 1), (2, 1)], lambda _: None)
+    assert [one.verdict.finding for one in found] == [Finding.VALID, Finding.VALID]
+
+
+def test_lost_value_is_found_in_what_another_terminal_saw(world: SyncWorld, tmp_path: Path) -> None:
+    family = world.homes_1[0]
+    record = taken(world, family, counter=1)
+    world.record(world.one, Commit(int.from_bytes(record[4:7], "big"), 2, b""))
+    assert [one.value for one in asked(world, tmp_path)] == [b""]
+    signed = value(record, 2, before=(0, 0))
+    world.record(world.one, Observed(family, 1, UID, 2, signed, record))
+    commits = asked(world, tmp_path)
+    assert sorted(one.value for one in commits) == [b"", signed]
+    found = check_commits(commits, MASTERS, [(1, 1)], lambda _: None)
+    assert {one.verdict.finding for one in found} == {Finding.LOST, Finding.VALID}
+
+
+def test_pending_that_was_never_committed_is_not_asked_for(
+    world: SyncWorld, tmp_path: Path
+) -> None:
+    taken(world, world.homes_1[0], counter=1)
+    assert asked(world, tmp_path) == []
+    assert list(tmp_path.glob("asked-*")) == []
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_many_commits_go_into_several_files(world: SyncWorld, tmp_path: Path, most: int) -> None:
+    for counter in range(1, 4):
+        record = taken(world, world.homes_1[0], counter=counter)
+        seq = int.from_bytes(record[4:7], "big")
+        world.record(world.one, Commit(seq, counter + 1, bytes(8)))
+    world.province.take(batch_of(world.one), road="http")
+    files = write_questions(world.province._store, tmp_path, most=most)
+    sizes = [len(read_asked(path.read_bytes())) for path in files]
+    assert (sum(sizes), max(sizes)) == (3, min(most, 3))

@@ -8,23 +8,22 @@ from dataclasses import dataclass
 from card_codec.keys import PublicKey, Signer
 from ledger.acknowledgement import Acknowledgement
 from ledger.card_memory import CardMemory
-from ledger.clock import Floor, Moment, Reading, judge_time
+from ledger.clock import Moment, Reading, judge_time
 from ledger.element import RedemptionId
 from ledger.entry import (
-    ClockConfirmed,
     Commit,
     Content,
     Entry,
     Kind,
     Observed,
     Pending,
-    Redemption,
     Void,
     make_entry,
     read_entry,
     sign_head,
 )
-from ledger.floors import begin_floor, floors_of
+from ledger.floors import floors_of
+from ledger.projection import project
 from ledger.union import Known
 
 
@@ -228,21 +227,8 @@ class Act:
 
     def _project(self, entry: Entry) -> None:
         """Keep the tables that follow from entries in step with them."""
-        content, id = entry.content, entry.id
-        if isinstance(content, Redemption | Pending):
-            element = entry.element()
-            if element is not None:
-                self.known.add(element, basis=content.basis)
-        elif isinstance(content, Void):
-            self.known.void(RedemptionId(id.terminal, id.epoch, content.seq))
-        elif isinstance(content, ClockConfirmed) and id.epoch == self._identity.epoch:
-            moment = entry.body.moment
-            at = Floor(content.wall, moment.boottime, moment.boot_id)
-            begin_floor(self._db, "confirmed", at)
-        elif isinstance(content, Observed):
-            for element in entry.seen():
-                self.known.add(element)
+        project(self._db, self.known, entry, epoch=self._identity.epoch)
         # What an earlier epoch left open its own key alone could have closed.
-        of_chip = isinstance(content, Pending | Commit | Observed | Void)
-        if of_chip and id.epoch == self._identity.epoch:
+        of_chip = isinstance(entry.content, Pending | Commit | Observed | Void)
+        if of_chip and entry.id.epoch == self._identity.epoch:
             self.cards.note(entry, self.entry)

@@ -104,7 +104,7 @@ class Counter:
         with self._lock:
             installed = take_in_box(self.folder, self._desk.journal, self._desk.clock.read())
             self._problem = installed.problem
-            if installed.changed or self._is_outdated():
+            if installed.changed or _is_outdated(self._desk.rights, self.folder.rights):
                 self._open_rights()
             if self.policy is not None:
                 now = now_here(self._desk.journal, self._desk.clock.read())
@@ -247,11 +247,6 @@ class Counter:
         self._desk.people = self._drawer.look()
         return self._desk
 
-    def _is_outdated(self) -> bool:
-        """Whether another process of this terminal has installed a ledger since."""
-        rights, inode = self._desk.rights, _inode(self.folder.rights)
-        return inode is not None and (rights is None or inode != rights.inode)
-
     def _open_rights(self) -> None:
         """Serve by what is installed; if it is damaged, the next look into the box mends it."""
         desk = self._desk
@@ -266,6 +261,12 @@ class Counter:
             desk.rights.close()
         me = rights.roll.terminal(self.folder.config.ordinal, self.folder.config.epoch)
         self._desk = replace(desk, rights=rights, away_quota=me.away_households if me else 0)
+
+
+def _is_outdated(rights: Rights | None, path: Path) -> bool:
+    """Whether another process of this terminal has installed a ledger since."""
+    inode = _inode(path)
+    return inode is not None and (rights is None or inode != rights.inode)
 
 
 def _inode(path: Path) -> int | None:

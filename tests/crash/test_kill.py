@@ -17,25 +17,27 @@ from tests.crash.town import Town, make_town, start
 pytestmark = pytest.mark.crash
 KILLS = 60
 SEED = 20261
+AT_ONCE = 80
+"""Cards a process is told before it is killed; the town has enough for all of them."""
 
 
 def test_kill_in_a_loop_of_redemptions_loses_nothing_that_was_acknowledged(
     tmp_path: Path,
 ) -> None:
-    chance, town = random.Random(SEED), make_town(tmp_path, families=5_000)
+    chance, town = random.Random(SEED), make_town(tmp_path, families=KILLS * (AT_ONCE + 2))
     acknowledged: dict[str, str] = {}
     caught = 0
     for _ in range(KILLS):
         waiting = [household for household in town.cards if household not in acknowledged]
         child = start("redeem", town.folder.root)
-        child.tell({household: town.cards[household] for household in waiting[:200]})
-        time.sleep(chance.uniform(0.01, 0.25))
+        child.tell({household: town.cards[household] for household in waiting[:AT_ONCE]})
+        time.sleep(chance.uniform(0.002, 0.06))
         said = child.kill()
         caught += said[-1:] not in ([], ["done"])
         acknowledged |= dict(line.split() for line in said if line != "done")
         acknowledged |= reopen(town, acknowledged, waiting[-1])
     assert caught >= KILLS // 3, f"seed {SEED}"
-    assert len(acknowledged) > 10 * KILLS
+    assert len(acknowledged) > 5 * KILLS
 
 
 def reopen(town: Town, acknowledged: dict[str, str], free: str) -> dict[str, str]:

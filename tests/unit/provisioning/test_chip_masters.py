@@ -70,6 +70,7 @@ def test_master_that_is_not_held_is_named() -> None:
         HELD.derive(KeyName(UID, 1, "629902", 1))
 
 
+@pytest.mark.slow
 def test_sealed_file_opens_with_its_passphrase_alone(tmp_path: Path) -> None:
     path = tmp_path / "chip-masters.age"
     write_masters(path, HELD, PASSPHRASE)

@@ -131,6 +131,7 @@ def run(
     return Command(main, monkeypatch, capsys)
 
 
+@pytest.mark.slow
 def test_command_signs_what_it_found(
     run: Command, office: Path, commits: list[AskedCommit], tmp_path: Path
 ) -> None:

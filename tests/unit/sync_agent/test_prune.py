@@ -34,6 +34,8 @@ from tests.unit.ledger.journals import everything
 from tests.unit.ledger.test_backup import new_epoch
 from tests.world import NOW
 
+pytestmark = pytest.mark.slow
+
 SETTLED = 80 * DAY
 """The window of the world closes after 60 days, and is settled 14 days later."""
 

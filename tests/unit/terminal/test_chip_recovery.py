@@ -23,6 +23,7 @@ from tests.chip_town import Town, make_town
 from virtual_card.link import Fault
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frames_of", "play", "last"),
     [(frames_of_a_redemption, run, 3), (frames_of_a_void, run_void, 3)],

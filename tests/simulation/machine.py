@@ -66,6 +66,10 @@ class Machine:
         shared: another machine has, or had, the same key and epoch: they may diverge.
         printed: what was said to be given here and must be in this journal, by number.
         views: every element this machine has been seen to know, with its quantity, by right.
+        known: the same as rows of its table.
+        bodies: its journal as it was last looked at.
+        leaves: of the redemptions in it whose goods may be handed over, by number.
+        newest: *early* of the last entry of it.
         early: the newest time it committed.
         silent: its disk does not say how full it is.
     """
@@ -80,12 +84,16 @@ class Machine:
     shared: bool = False
     printed: dict[int, bytes] = field(default_factory=dict)
     views: dict[Right, dict[tuple[RedemptionId, bytes], int]] = field(default_factory=dict)
+    known: set[Row] = field(default_factory=set)
     voided: set[RedemptionId] = field(default_factory=set)
     early: int = 0
     was_cut: bool = False
     silent: bool = True
     last_printed: str = ""
     seen: Tally[str] = field(default_factory=Tally)
+    bodies: list[bytes] = field(default_factory=list)
+    leaves: dict[int, bytes] = field(default_factory=dict)
+    newest: int = 0
     _read: dict[bytes, Entry] = field(default_factory=dict)
 
     @property
@@ -187,11 +195,37 @@ class Machine:
         with closing(self.disk.connect(self.folder.journal, reading=True)) as db:
             return db.execute(sql).fetchall()
 
+    def knows(self, right: Right, name: tuple[RedemptionId, bytes], quantity: int) -> None:
+        """Note an element that this machine knows from now on."""
+        self.views.setdefault(right, {})[name] = quantity
+        id, leaf = name
+        of = (right.household, right.member, right.programme, right.window)
+        self.known.add((*of, id.terminal, id.epoch, id.seq, leaf, quantity))
+
+    def forgets(self) -> None:
+        """It is another disk from now on: nothing is known of it yet."""
+        self.views, self.known = {}, set()
+
     def entries(self) -> list[Entry]:
         """Every entry of the journal here; bytes that were read once are not read again."""
-        found = []
-        for (body,) in self.rows("SELECT body FROM entry ORDER BY seq"):
-            if body not in self._read:
-                self._read[body] = read_entry(body)
-            found.append(self._read[body])
-        return found
+        return [self._entry(body) for (body,) in self.rows("SELECT body FROM entry ORDER BY seq")]
+
+    def news(self) -> list[Entry]:
+        """Entries since the last look; the whole journal if it is not the same as it was."""
+        bodies = [body for (body,) in self.rows("SELECT body FROM entry ORDER BY seq")]
+        seen = len(self.bodies)
+        if bodies[:seen] != self.bodies:
+            seen, self.leaves, self.newest = 0, {}, 0
+        self.bodies = bodies
+        return [self._entry(body) for body in bodies[seen:]]
+
+    def entry_at(self, seq: int) -> Entry | None:
+        """An entry as it was last looked at; numbers are places but for what was deleted."""
+        body = self.bodies[seq - 1] if 0 < seq <= len(self.bodies) else None
+        entry = self._entry(body) if body is not None else None
+        return entry if entry is not None and entry.body.seq == seq else None
+
+    def _entry(self, body: bytes) -> Entry:
+        if body not in self._read:
+            self._read[body] = read_entry(body)
+        return self._read[body]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import json
 import shutil
@@ -83,6 +84,7 @@ def tell(seed: int) -> Told:
     """One story, in a folder of its own; what does not hold is in the answer."""
     folder = Path(tempfile.mkdtemp(prefix=f"khb-seed-{seed}-", dir=SHM if SHM.is_dir() else None))
     story = None
+    gc.disable()  # a story keeps what it makes; it is let go of at its end
     try:
         story = Story(seed, folder / "town")
         told = story.tell()
@@ -99,6 +101,7 @@ def tell(seed: int) -> Told:
         return _broken(seed, story, what[:400])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        gc.enable()
 
 
 def _broken(seed: int, story: Story | None, what: str) -> Told:

@@ -114,6 +114,7 @@ def cloned(story: Story) -> None:
     twin_folder = machine.image(story.folder / f"twin-of-{machine.name}")
     twin = story.add_machine(twin_folder, f"twin of {machine.name}")
     twin.views = {right: dict(known) for right, known in machine.views.items()}
+    twin.known = set(machine.known)
     twin.voided = set(machine.voided)
     twin.printed, twin.early = dict(machine.printed), machine.early
     twin.clock = replace_clock(machine)
@@ -145,7 +146,8 @@ def rolled_back(story: Story) -> None:
         shutil.copytree(image.root, machine.folder.root, symlinks=True)
         left = committed(machine.entries())
         machine.printed = {s: leaf for s, leaf in machine.printed.items() if s in left}
-        machine.views, machine.early, machine.shared = {}, early, True
+        machine.forgets()
+        machine.early, machine.shared = early, True
         story.witness.look_at(machine)
         for _ in range(8):
             story.family_comes(machine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -259,7 +260,13 @@ class Story:
         return done
 
     def by_stick(self, machine: Machine) -> None:
-        """Somebody carries a stick there and back; now and then it is damaged on the way."""
+        """Somebody carries a stick there and back; now and then it is damaged on the way.
+
+        As often as not it was emptied before, as sticks are that are used for other things, too.
+        """
+        if self.chance.random() < 0.5:
+            shutil.rmtree(self.stick)
+            self.stick.mkdir()
         stick, whose = Stick(self.stick), machine.whose
         key = self.town.log.public
         self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1], seal_to=key))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +86,7 @@ class Witness:
             f"{machine.name} gave {entry.id.number()} of {element.right.text()}: {taken} of {owed}"
             " were taken, as it knew",
         )
-        known[entry.id, entry.leaf[:8]] = element.quantity
+        machine.knows(element.right, (entry.id, entry.leaf[:8]), element.quantity)
         if is_newest:  # a chip may settle by now what was recorded long ago
             self._time_rises(machine, entry)
 
@@ -141,53 +141,46 @@ class Witness:
                 )
             element = entry.element()
             if element is not None:
-                known = machine.views.setdefault(element.right, {})
-                known[entry.id, entry.leaf[:8]] = element.quantity
+                machine.knows(element.right, (entry.id, entry.leaf[:8]), element.quantity)
         self.look_at(machine)
 
     def look_at(self, machine: Machine) -> None:
         """After a restart or a look into the box: nothing is gone, everything new is noted."""
-        entries = {entry.body.seq: entry for entry in machine.entries()}
-        settled = committed(entries.values())
-        lost = [s for s, leaf in machine.printed.items()
-                if s not in settled or entries[s].leaf != leaf]  # fmt: skip
+        new = machine.news()
+        machine.leaves |= committed(new, machine.entry_at)
+        lost = sorted(seq for seq, _ in machine.printed.items() - machine.leaves.items())
         self.say(
             "what was printed is in the journal",
             not lost,
             f"{machine.name} printed {lost[:3]}, which its journal does not hold",
         )
-        for entry in entries.values():
+        for entry in new:
             self._seen(entry)
             if isinstance(entry.content, Void):
                 self.took_back(machine, entry.content.seq)
         self._views(machine)
-        self._rises(machine, [entries[seq] for seq in sorted(entries)])
+        self._rises(machine, new)
 
     def _views(self, machine: Machine) -> None:
-        held: dict[Right, dict[Named, int]] = defaultdict(dict)
-        for household, member, programme, window, t, e, s, leaf, quantity in machine.rows(ELEMENTS):
-            right = Right(household, member, programme, window)
-            held[right][RedemptionId(t, e, s), leaf] = quantity
-        gone = [
-            id
-            for right, known in machine.views.items()
-            for (id, leaf), quantity in known.items()
-            if held[right].get((id, leaf)) != quantity
-        ]
+        held = set(machine.rows(ELEMENTS))
+        gone = [RedemptionId(*row[4:7]) for row in machine.known - held]
         self.say(
             "a terminal never loses an element",
             not gone,
             f"{machine.name} no longer knows {[id.number() for id in gone[:3]]}",
         )
-        machine.views = held
+        for household, member, programme, window, t, e, s, leaf, quantity in held - machine.known:
+            right = Right(household, member, programme, window)
+            machine.knows(right, (RedemptionId(t, e, s), leaf), quantity)
 
-    def _rises(self, machine: Machine, entries: list[Entry]) -> None:
-        times = [entry.body.moment.early for entry in entries]
+    def _rises(self, machine: Machine, new: list[Entry]) -> None:
+        times = [machine.newest, *(entry.body.moment.early for entry in new)]
         self.say(
             "early never falls",
             times == sorted(times),
             f"{machine.name} has an entry that is earlier than the one before it",
         )
+        machine.newest = times[-1]
 
     def _time_rises(self, machine: Machine, entry: Entry) -> None:
         early = entry.body.moment.early
@@ -240,12 +233,28 @@ class Witness:
             raise BrokenPromiseError(f"{invariant}: {told}")
 
 
-def committed(entries: Iterable[Entry]) -> set[int]:
-    """Numbers of the redemptions of which goods may be handed over."""
-    found = list(entries)
-    by_chip = {entry.content.seq for entry in found if isinstance(entry.content, Commit)}
-    whole = {entry.body.seq for entry in found if isinstance(entry.content, Redemption)}
-    return whole | by_chip
+def committed(
+    entries: Iterable[Entry], at: Callable[[int], Entry | None] = lambda seq: None
+) -> dict[int, bytes]:
+    """Leaves of the redemptions of which goods may be handed over, by number.
+
+    Args:
+        entries: of one chain, in their order.
+        at: finds one that came before them.
+    """
+    found: dict[int, bytes] = {}
+    pending: dict[int, Entry] = {}
+    for entry in entries:
+        if isinstance(entry.content, Redemption):
+            found[entry.body.seq] = entry.leaf
+        elif isinstance(entry.content, Pending):
+            pending[entry.body.seq] = entry
+        elif isinstance(entry.content, Commit):
+            seq = entry.content.seq
+            before = pending.get(seq) or at(seq)
+            if before is not None:
+                found[seq] = before.leaf
+    return found
 
 
 def entries_of(batch: Any) -> list[Entry]:

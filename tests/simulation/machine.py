@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from card_codec.chip.apdu import CardLink
 from card_codec.chip.errors import ChipLinkError
 from ledger import database
+from ledger.chip_keys import oldest_generations
 from ledger.day_room import DayRoom
 from ledger.element import RedemptionId, Right
 from ledger.entry import Entry, read_entry
@@ -22,6 +23,7 @@ from ledger.folder import TerminalFolder, open_folder
 from ledger.install import Installed
 from sync_agent.agent import Report, sync_once
 from sync_agent.roads import Road
+from terminal.after import Voided
 from terminal.counter import Counter, Presentation, Redeemed, Request, open_counter
 from terminal.decision import Verdict
 from tests.simulation.chips import open_day
@@ -72,6 +74,7 @@ class Machine:
         newest: *early* of the last entry of it.
         early: the newest time it committed.
         silent: its disk does not say how full it is.
+        oldest: generations of redeem masters that count, by the ledger it last served a chip by.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Machine:
     was_cut: bool = False
     silent: bool = True
     last_printed: str = ""
+    oldest: dict[str, int] = field(default_factory=dict)
     seen: Tally[str] = field(default_factory=Tally)
     bodies: list[bytes] = field(default_factory=list)
     leaves: dict[int, bytes] = field(default_factory=dict)
@@ -127,6 +131,8 @@ class Machine:
         open_day(self.folder, self.room, self.clock.read())
 
         def act(counter: Counter) -> Redeemed | Verdict | None:
+            policy = counter.policy
+            self.oldest = oldest_generations(policy.chip_keys) if policy else {}
             try:
                 tap = counter.tap(link)
             except ChipLinkError:
@@ -135,10 +141,23 @@ class Machine:
 
         return self._served(act)
 
-    def void(self, seq: int) -> bool:
-        """Take one back; True when it was said to be."""
-        told = self._served(lambda counter: counter.void(seq, reason="salah", second="DUA"))
-        return told is not None
+    def void(self, seq: int, link: CardLink | None = None) -> Voided | None:
+        """Take one back, its chip on the reader if it is at hand; None when nobody was told so."""
+        if link is not None:
+            open_day(self.folder, self.room, self.clock.read())
+
+        def act(counter: Counter) -> Voided | None:
+            try:
+                tap = None if link is None else counter.tap(link)
+            except ChipLinkError:
+                return None
+            return counter.void(seq, reason="salah", second="DUA", tap=tap)
+
+        return self._served(act)
+
+    def exposed(self) -> int | None:
+        """Rupiah that counterfeit chips could take here, as the product computes it."""
+        return self._served(lambda counter: counter.exposure().chips)
 
     def answer(self, *, handed_over: bool) -> None:
         """Answer the question after a restart."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlalchemy import select
 
+from card_codec.chip.khb1_files import HOME_KEYS
+from card_codec.chip.record import CardRecord
 from card_codec.qr.text import read_text
 from ledger.element import Element, RedemptionId, Right
 from ledger.entry import (
@@ -31,6 +33,7 @@ from sync_agent.batch import read_batch
 from sync_agent.province import schema
 from sync_agent.province.province import Province
 from terminal.counter import Redeemed
+from tests.simulation.chips import Chip
 from tests.simulation.machine import ELEMENTS, Machine
 from tests.simulation.town import Town
 
@@ -49,7 +52,9 @@ class Witness:
     Attributes:
         entries: every entry ever seen on any machine or slip.
         checked: how often each invariant was looked at.
-        lost_disks: entries that were on a disk that is gone, and had not reached the province.
+        by_chip: what was handed over by each chip, by its UID and the right.
+        begun: what a chip that replaces another began with, by its UID.
+        copied: whether there are counterfeits of a family's chip.
     """
 
     town: Town
@@ -59,7 +64,9 @@ class Witness:
     checked: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     brought: dict[int, set[Named]] = field(default_factory=dict)
-    by_chip: dict[Right, dict[Named, int]] = field(default_factory=dict)
+    by_chip: dict[tuple[bytes, Right], dict[Named, int]] = field(default_factory=dict)
+    begun: dict[bytes, tuple[CardRecord, ...]] = field(default_factory=dict)
+    copied: Callable[[bytes], bool] = lambda household: False
     blind: int = 0
     redemptions: int = 0
 
@@ -76,8 +83,8 @@ class Witness:
         machine.printed[entry.body.seq] = entry.leaf
         self.redemptions += not settled
         if isinstance(entry.content, Pending):
-            self._hear_voids(machine)
-            self._given_by_chip(entry, element)
+            self.hear_voids(machine)
+            self._given_by_chip(entry, entry.content.uid, element)
         taken = self._taken(machine, known) - known.get((entry.id, entry.leaf[:8]), 0)
         owed = self.quantity(element.right)
         self.say(
@@ -104,7 +111,7 @@ class Witness:
             and (id, b"") not in self.voids
         )
 
-    def _hear_voids(self, machine: Machine) -> None:
+    def hear_voids(self, machine: Machine) -> None:
         """A tap may first have said of an earlier one that its card never committed it."""
         voids = machine.rows(f"SELECT body FROM entry WHERE kind = {int(Kind.VOID)}")
         for (body,) in voids:
@@ -112,15 +119,39 @@ class Witness:
             if isinstance(entry.content, Void):
                 self.took_back(machine, entry.content.seq)
 
-    def _given_by_chip(self, entry: Entry, element: Element) -> None:
-        """Goods went over the counter by a chip: no chip gives more than its right, anywhere."""
-        given = self.by_chip.setdefault(element.right, {})
+    def begins(self, chip: Chip) -> None:
+        """A chip that replaces another: what it says was taken counts on it."""
+        self.begun[chip.uid] = chip.opening
+
+    def key_shown(self, machine: Machine, chip: Chip, number: int | None) -> None:
+        """A card was asked for a key; that of a retired generation says nothing any more."""
+        if number in HOME_KEYS:
+            oldest = machine.oldest.get(chip.kecamatan, 1)
+            self.say(
+                "a retired generation opens no chip",
+                number >= oldest,  # every chip here begins with the first
+                f"{machine.name} asked for generation {number}; from {oldest} on they count",
+            )
+
+    def _given_by_chip(self, entry: Entry, uid: bytes, element: Element) -> None:
+        """Goods went over the counter by a chip: none gives more than its right, anywhere.
+
+        Of counterfeits it is `thief` that tells.
+        """
+        right = element.right
+        given = self.by_chip.setdefault((uid, right), {})
         given[entry.id, entry.leaf] = element.quantity
+        if self.copied(right.household):
+            return
         total = sum(q for (id, _), q in given.items() if (id, b"") not in self.voids)
+        for one in self.begun.get(uid, ()):
+            id = RedemptionId(one.terminal, one.epoch, one.seq)
+            same = Right(right.household, one.member, one.programme, one.window) == right
+            total += one.quantity if same and (id, b"") not in self.voids else 0
         self.say(
             "no chip is given twice",
-            total <= self.quantity(element.right),
-            f"{entry.id.number()} of {element.right.text()}: {total} in all, by chip",
+            total <= self.quantity(right),
+            f"{entry.id.number()} of {right.text()}: {total} in all, by chip",
         )
 
     def took_back(self, machine: Machine, seq: int) -> None:
@@ -267,7 +298,7 @@ def ordered(claims: list[Entry], home: int | None) -> list[Entry]:
 
     def place(entry: Entry) -> tuple[int, bytes]:
         content = entry.content
-        assert isinstance(content, Redemption)
+        assert isinstance(content, Redemption | Pending)
         if entry.id.terminal == home:
             return 0, entry.leaf
         return (2 if content.basis == Basis.EXCEPTION else 1), entry.leaf

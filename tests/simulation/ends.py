@@ -55,6 +55,8 @@ def _open_every_road(story: Story) -> None:
         if machine.gone and not machine.stolen:
             hand_in(story, machine)
     _thieves_call(story)
+    if story.thief.kecamatan:
+        thief.come_last(story)
     _all_sync(story)  # a province put back from a copy may have learned of something just now
 
 

@@ -18,6 +18,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
+from tests.simulation import thief
 from tests.simulation.chip_mishaps import STOLEN
 from tests.simulation.mishaps import MISHAPS, OF_THEFT
 from tests.simulation.road import FAULTS
@@ -32,7 +33,7 @@ LEADS_ON = {"image taken", "province saved", "backup made", "late arrivals", "ch
 FURTHER = {"void", "fork told", "new epoch", "stick", *CHIP, *CHIP_VOID}
 EVERY_SEED = {*MISHAPS, *FAULTS, *FURTHER} - LEADS_ON - OF_THEFT
 """What must happen in each story, or it is none."""
-WITH_THEFT = {STOLEN, "counterfeit chip"}
+WITH_THEFT = {STOLEN, "counterfeit chip", thief.AFTER}
 """What must happen as well in each in which a redeem master is stolen."""
 CODE = (
     "card_codec", "ledger", "terminal", "sync_agent", "provisioning", "virtual_card",

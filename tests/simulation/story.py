@@ -225,7 +225,7 @@ class Story:
                 return outcome
             self.faults["chip left too early" if outcome is None else "chip left unfinished"] += 1
             self.unfinished.add(chip.household)
-            if outcome is not None and self.chance.random() < 0.2:
+            if outcome is not None and self.chance.random() < 0.5:
                 break
         return outcome
 

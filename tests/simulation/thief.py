@@ -24,6 +24,7 @@ from tests.simulation.witness import Named
 if TYPE_CHECKING:
     from tests.simulation.story import Story
 
+AFTER = "counterfeit chip of a retired generation"
 FAMILIES, MACHINES = 5, 3
 """Laid on so many terminals at a time: the counterfeits of so many families."""
 WORTH = {1: 150_000, 2: 140_000}
@@ -74,6 +75,17 @@ def come(story: Story) -> None:
                 story.after(machine)
 
 
+def come_last(story: Story) -> None:
+    """When every terminal has met the province, counterfeits are laid on each of them."""
+    thief = story.thief
+    copied = [story.chips[one] for one in sorted(thief.families) if story.issue[one] == 1]
+    for machine in story.serving():
+        for genuine in copied[:2]:
+            made = counterfeit(genuine, story.chance.choice(list(Forgery)))
+            story.counterfeits.append(made)
+            lay(story, machine, made)
+
+
 def lay(story: Story, machine: Machine, chip: Chip) -> None:
     """One counterfeit on one reader."""
     witness, thief = story.witness, story.thief
@@ -87,6 +99,7 @@ def lay(story: Story, machine: Machine, chip: Chip) -> None:
         for of, number in story.town.masters_at(machine.folder)
     )
     if is_retired and can_ask:
+        story.faults[AFTER] += 1
         witness.say(
             "a counterfeit is refused once its generation is retired",
             not isinstance(outcome, Redeemed),

@@ -107,6 +107,8 @@ class Forgery(StrEnum):
     """With the records of the chip it copies, and its counter."""
     TAKEN_BACK = "taken_back"
     """With those, and of every redemption a void that nobody made."""
+    INVENTED = "invented"
+    """With its mark, and redemptions that no terminal made."""
 
 
 def give_masters(folder: TerminalFolder, given: Iterable[tuple[str, int]]) -> bytes:
@@ -164,6 +166,8 @@ def counterfeit(of: Chip, kind: Forgery) -> Chip:
     and records and counter are what the thief likes.
     """
     records = [encode_record(_mark())] if kind is Forgery.FRESH else list(of.records)
+    if kind is Forgery.INVENTED:
+        records = [encode_record(_mark()), *(encode_record(_never(n)) for n in (1, 2))]
     if kind is Forgery.TAKEN_BACK:
         taken = [decode_record(data) for data in records]
         records += [
@@ -183,7 +187,8 @@ def counterfeit(of: Chip, kind: Forgery) -> Chip:
         opening=records[-16:],
     )
     made = khb1(of.uid, making)
-    made.mac_file.counter = max(len(records), of.card.mac_file.counter) if records[1:] else 1
+    if kind in {Forgery.COPIED, Forgery.TAKEN_BACK}:
+        made.mac_file.counter = max(len(records), of.card.mac_file.counter)
     chip = Chip(made, of.household, of.kecamatan, forged=True)
     chip.truth = {made.mac_file.counter: decode_record(records[-1])}
     return chip
@@ -193,6 +198,11 @@ def key_shown(link: InProcessLink) -> int | None:
     """Number of the key that the card was asked to show; None where it was asked for none."""
     asked = [one.apdu[5] for one in link.trace if one.apdu[:2] == b"\x90\x71"]
     return asked[0] if asked else None
+
+
+def _never(programme: int) -> CardRecord:
+    """A redemption of a number that no terminal comes to here."""
+    return CardRecord(RecordKind.REDEMPTION, 1, 1, 90_000, programme, 1, 0, 1, day_of(NOW - DAY))
 
 
 def _mark() -> CardRecord:

@@ -226,8 +226,8 @@ class Machine:
         self.views, self.known = {}, set()
 
     def entries(self) -> list[Entry]:
-        """Every entry of the journal here; bytes that were read once are not read again."""
-        return [self._entry(body) for (body,) in self.rows("SELECT body FROM entry ORDER BY seq")]
+        """Every entry of the journal here."""
+        return [self.entry(body) for (body,) in self.rows("SELECT body FROM entry ORDER BY seq")]
 
     def news(self) -> list[Entry]:
         """Entries since the last look; the whole journal if it is not the same as it was."""
@@ -236,15 +236,16 @@ class Machine:
         if bodies[:seen] != self.bodies:
             seen, self.leaves, self.newest = 0, {}, 0
         self.bodies = bodies
-        return [self._entry(body) for body in bodies[seen:]]
+        return [self.entry(body) for body in bodies[seen:]]
 
     def entry_at(self, seq: int) -> Entry | None:
         """An entry as it was last looked at; numbers are places but for what was deleted."""
         body = self.bodies[seq - 1] if 0 < seq <= len(self.bodies) else None
-        entry = self._entry(body) if body is not None else None
+        entry = self.entry(body) if body is not None else None
         return entry if entry is not None and entry.body.seq == seq else None
 
-    def _entry(self, body: bytes) -> Entry:
+    def entry(self, body: bytes) -> Entry:
+        """An entry of its bytes; what was read once is not read again."""
         if body not in self._read:
             self._read[body] = read_entry(body)
         return self._read[body]

@@ -90,6 +90,9 @@ def lay(story: Story, machine: Machine, chip: Chip) -> None:
     """One counterfeit on one reader."""
     witness, thief = story.witness, story.thief
     before, voids = _exposed(machine), _voids(machine)
+    if before is not None:
+        thief.exposed[machine.name] += max(0, before - thief.now.get(machine.name, 0))
+        thief.now[machine.name] = before
     wish = story.chance.choice(WISHES)
     outcome = story.chip_comes(machine, chip, wish)
     story.faults["counterfeit chip"] += 1
@@ -117,7 +120,6 @@ def lay(story: Story, machine: Machine, chip: Chip) -> None:
     after = _exposed(machine)
     if before is None or after is None:
         return
-    thief.exposed[machine.name] += max(0, before - thief.now.get(machine.name, 0))
     thief.given[machine.name] += worth
     thief.now[machine.name] = after
     witness.say(

@@ -115,7 +115,7 @@ class Witness:
         """A tap may first have said of an earlier one that its card never committed it."""
         voids = machine.rows(f"SELECT body FROM entry WHERE kind = {int(Kind.VOID)}")
         for (body,) in voids:
-            entry = read_entry(body)
+            entry = machine.entry(body)
             if isinstance(entry.content, Void):
                 self.took_back(machine, entry.content.seq)
 
@@ -127,6 +127,7 @@ class Witness:
         """A card was asked for a key; that of a retired generation says nothing any more."""
         if number in HOME_KEYS:
             oldest = machine.oldest.get(chip.kecamatan, 1)
+            self.found[f"chip asked for its key of generation {number}"] += 1
             self.say(
                 "a retired generation opens no chip",
                 number >= oldest,  # every chip here begins with the first

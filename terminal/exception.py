@@ -1,7 +1,7 @@
 """The counted exception: two officers give in spite of a fault that is not the family's.
 
-At the home terminal alone, for the reasons that the policy names, so often a day as it says. Both
-are recorded before the redemption: the reason, and who agreed.
+For the reasons that the policy names, so often a day as it says. Both are recorded before the
+redemption: the reason, and who agreed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ledger.clock import day_begins
 from ledger.entry import Excepted
 from terminal.after import second_person
 from terminal.decision import Approved, Request, Verdict
+from terminal.place import SET_ASIDE_AT_HOME, SET_ASIDE_AWAY
 from terminal.redeem import (
     Desk,
     Presentation,
@@ -27,8 +28,7 @@ from terminal.redeem import (
     turn_of,
 )
 
-AT_HOME = frozenset({Reason.USE_CHIP, Reason.CARD_HISTORY_INCOMPLETE})
-"""What can be set aside where the family's home terminal knows what it gave."""
+SET_ASIDE = SET_ASIDE_AT_HOME | SET_ASIDE_AWAY
 
 
 def redeem_by_exception(
@@ -66,7 +66,7 @@ def set_aside(
     Anything else that stands against it is the verdict then, and nothing is set aside.
     """
     rights = turn.desk.rights
-    if not isinstance(verdict, Refused) or verdict.reason not in AT_HOME or rights is None:
+    if not isinstance(verdict, Refused) or verdict.reason not in SET_ASIDE or rights is None:
         return verdict
     reason = verdict.reason
     quota = next((e.per_day for e in rights.policy.exceptions if e.reason is reason), None)

@@ -225,6 +225,9 @@ class Story:
                 return outcome
             self.faults["chip left too early" if outcome is None else "chip left unfinished"] += 1
             self.unfinished.add(chip.household)
+            if isinstance(outcome, Refused):
+                number = outcome.facts.redemption or ""
+                self.witness.reserved(machine, int(number.rpartition("-")[2]))
             if outcome is not None and self.chance.random() < 0.5:
                 break
         return outcome

@@ -77,7 +77,6 @@ class Witness:
         self._seen(entry)
         element = entry.element()
         assert element is not None
-        known = machine.views.setdefault(element.right, {})
         settled = machine.printed.get(entry.body.seq) == entry.leaf
         is_newest = entry.body.seq > max(machine.printed, default=0)
         machine.printed[entry.body.seq] = entry.leaf
@@ -85,6 +84,24 @@ class Witness:
         if isinstance(entry.content, Pending):
             self.hear_voids(machine)
             self._given_by_chip(entry, entry.content.uid, element)
+        if not redeemed.recovered:  # what a chip settles by now was decided long ago
+            self._within(machine, entry, element)
+        machine.knows(element.right, (entry.id, entry.leaf[:8]), element.quantity)
+        if is_newest:  # a chip may settle by now what was recorded long ago
+            self._time_rises(machine, entry)
+
+    def reserved(self, machine: Machine, seq: int) -> None:
+        """A chip left before it had answered: what is pending counts, and was within, too."""
+        self.hear_voids(machine)
+        for (body,) in machine.rows(f"SELECT body FROM entry WHERE seq = {seq}"):
+            entry = machine.entry(body)
+            element = entry.element()
+            if element is not None:
+                self._within(machine, entry, element)
+                machine.knows(element.right, (entry.id, entry.leaf[:8]), element.quantity)
+
+    def _within(self, machine: Machine, entry: Entry, element: Element) -> None:
+        known = machine.views.setdefault(element.right, {})
         taken = self._taken(machine, known) - known.get((entry.id, entry.leaf[:8]), 0)
         owed = self.quantity(element.right)
         self.say(
@@ -93,9 +110,6 @@ class Witness:
             f"{machine.name} gave {entry.id.number()} of {element.right.text()}: {taken} of {owed}"
             " were taken, as it knew",
         )
-        machine.knows(element.right, (entry.id, entry.leaf[:8]), element.quantity)
-        if is_newest:  # a chip may settle by now what was recorded long ago
-            self._time_rises(machine, entry)
 
     def _taken(self, machine: Machine, known: dict[Named, int]) -> int:
         """What a terminal must count, each redemption once by whichever road it is known.

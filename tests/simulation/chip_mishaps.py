@@ -58,7 +58,7 @@ def replaced_chip(story: Story) -> None:
 def chip_void(story: Story) -> None:
     """What was given by chip is taken back, its card on the reader; it leaves too early or not."""
     for torn in (False, True):
-        for _ in range(20):
+        for _ in range(80):
             machine = story.chance.choice(story.serving())
             household = story.chance.choice(sorted(story.chips))
             chip = story.chips[household]

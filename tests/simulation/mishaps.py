@@ -46,6 +46,8 @@ def planned(chance: random.Random, redemptions: int, *, theft: bool) -> list[tup
     """
     names = [name for name in MISHAPS if name not in {*LATER, *OF_THEFT}]
     plan = [(chance.randrange(20, redemptions - 60), name) for name in names]
+    plan = [one for one in plan if one[1] != "chip void"]
+    plan.append((chance.randrange(20, 150), "chip void"))  # while something is left
     if theft:
         at = sorted(chance.randrange(60, redemptions - 60) for _ in range(4))
         plan = [one for one in plan if one[1] != RETIRED]

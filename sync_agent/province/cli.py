@@ -290,13 +290,13 @@ def take_verdicts(
 def _doubts(taken: TakenVerdicts) -> Iterator[str]:
     if taken.unknown:
         yield (
-            f"{taken.unknown} verdicts are on commits of which no entry has arrived; they are kept"
+            f"verdicts on commits of which no entry has arrived: {taken.unknown}; they are kept"
             " and count when one does"
         )
     if taken.contradicted:
         yield (
-            f"{taken.contradicted} verdicts contradict earlier ones; both are kept and neither"
-            " counts: ask the office to check these commits again"
+            f"verdicts that contradict earlier ones: {taken.contradicted}; both are kept and"
+            " neither counts: ask the office to check these commits again"
         )
 
 

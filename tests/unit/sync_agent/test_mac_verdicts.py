@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import permutations
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import pytest
-from msgspec import structs
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from card_codec.chip.record import RecordKind
+from card_codec.chip.record import RecordKind, decode_record
 from card_codec.keys import PrivateKey
+from ledger.element import RedemptionId
 from ledger.entry import Basis, Commit, Observed, Void
 from ledger.errors import RecordError
 from ledger.mac_verdict import AskedCommit, Finding, MacVerdict, write_verdicts
-from sync_agent.province.cases import Case, CaseKind, Why
+from sync_agent.province.cases import Case, CaseKind, Claim, Why, judge
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.mac_verdicts import MacCase, MacCaseKind
 from sync_agent.province.province import Province
@@ -285,7 +290,7 @@ def fresh(world: SyncWorld, store: str) -> Iterator[Province]:
     root = Path(mkdtemp(dir=world.folder)) / "province"
     left = shutil.ignore_patterns("province.db*")
     shutil.copytree(world.province_folder.root, root, ignore=left)
-    config = structs.replace(world.province_folder.config, store=store)
+    config = replace(world.province_folder.config, store=store)
     province = Province(ProvinceFolder(root, config), now=lambda: NOW)
     try:
         yield province
@@ -327,3 +332,68 @@ def test_any_order_of_arrival_of_records_and_verdicts_gives_the_same_cases(
         (MacCaseKind.CONTRADICTED, "T001-0003"),
         (MacCaseKind.INVALID, "T002-0001"),
     ]
+
+
+FOUND = st.frozensets(st.sampled_from([Finding.VALID, Finding.INVALID]))
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    found=st.tuples(FOUND, FOUND, FOUND, st.frozensets(st.just(Finding.LOST))),
+    chance=st.randoms(use_true_random=False),
+)
+def test_store_judges_verdicts_in_any_order_as_the_plain_rule_does(
+    chips: Chips, new_store: Callable[[], str], found: Any, chance: Any
+) -> None:
+    """Four redemptions of one right, each with none, one or two findings of its own value."""
+    issuer, world = chips.issuer, chips.issuer.world
+    said = {
+        chip: [replace(verdict, finding=finding) for finding in sorted(findings)]
+        for (chip, verdict), findings in zip(chips.verdicts.items(), found, strict=True)
+    }
+    files = [issuer.file(one) for verdicts in said.values() for one in verdicts]
+    order = [*chips.batches, *files]
+    chance.shuffle(order)
+    with fresh(world, new_store()) as province:
+        for one in order:
+            if one in chips.batches:
+                province.take(one, road="stick")
+            else:
+                province.macs.take(one)
+        (case,) = province.cases()
+    plain = [
+        dataclasses.replace(claim, finding=said[claim.id][0].finding)
+        if len(said[claim.id]) == 1
+        else claim
+        for claim in chips.claims
+    ]
+    assert case == judge(case.right, 1, plain)
+
+
+@dataclasses.dataclass
+class Chips:
+    """Batches with four chips' redemptions of one right, and what the issuer finds of each."""
+
+    issuer: IssuerCheck
+    batches: list[bytes]
+    verdicts: dict[RedemptionId, MacVerdict]
+    claims: list[Claim]
+
+
+@pytest.fixture
+def chips(world: SyncWorld, issuer: IssuerCheck) -> Chips:
+    family = world.homes_2[0]
+    uids = [UID[:6] + bytes([n]) for n in range(4)]
+    places = [world.one, world.one, world.two, world.two]
+    values = [None, None, None, b""]
+    verdicts = {}
+    for uid, folder, value in zip(uids, places, values, strict=True):
+        verdict = redeem(world, folder, family, uid=uid, value=value)
+        record = decode_record(verdict.record)
+        verdicts[RedemptionId(record.terminal, record.epoch, record.seq)] = verdict
+    hand_in(world)
+    case = the_case(world)
+    batches = [batch_of(folder) for folder in (world.one, world.two)]
+    return Chips(issuer, batches, verdicts, [*case.counted, *case.losers])

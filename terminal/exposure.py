@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import NamedTuple
 
+from card_codec.reason import Reason
 from ledger.clock import Moment
 from ledger.element import Element, Right
 from ledger.policy import Limit, Policy, Programme, Scope, Window
@@ -155,13 +156,18 @@ def exposure(rights: Rights, known: Bearing, me: Terminal, *, event: int | None 
 
 
 def _by_exception(policy: Policy, left: Sequence[_Left], me: int) -> int:
-    """One redemption each: to families of elsewhere, and by paper to families with a chip."""
+    """One redemption each: to families of elsewhere, by paper to families with a chip.
+
+    To a family that is not listed here, one unit.
+    """
     allowed = {e.reason: e.per_day for e in policy.exceptions}
-    away = sum(allowed.get(reason, 0) for reason in SET_ASIDE_AWAY)
+    unlisted = allowed.get(Reason.RIGHT_NOT_HERE, 0)
+    away = sum(allowed.get(reason, 0) for reason in SET_ASIDE_AWAY) - unlisted
     chip = sum(allowed.get(reason, 0) for reason in SET_ASIDE_AT_HOME - SET_ASIDE_AWAY)
     elsewhere = nlargest(away, (one.left for one in left if one.home != me))
     at_home = nlargest(chip, (one.left for one in left if one.home == me and one.chip))
-    return sum(elsewhere) + sum(at_home)
+    unit = max((p.worth for p in policy.programmes if p.scope is Scope.HOUSEHOLD), default=0)
+    return sum(elsewhere) + sum(at_home) + unlisted * unit
 
 
 def _event(rights: Rights, left: Sequence[_Left], me: Terminal, count: int) -> OfEvent:

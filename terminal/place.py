@@ -15,7 +15,7 @@ from terminal.verdict import Here, Request
 OF_FAMILIES = frozenset({Reason.NOT_SERVED_AWAY, Reason.AWAY_QUOTA_USED, Reason.LEDGER_STALE})
 """How many families of elsewhere; what two officers set aside has a quota of its own."""
 SET_ASIDE_AWAY = OF_FAMILIES | {
-    Reason.AWAY_PROGRAMME_USED, Reason.AWAY_PART_USED, Reason.LEDGER_TOO_OLD,
+    Reason.AWAY_PROGRAMME_USED, Reason.AWAY_PART_USED, Reason.LEDGER_TOO_OLD, Reason.RIGHT_NOT_HERE,
 }  # fmt: skip
 """What two officers may set aside away from home."""
 SET_ASIDE_AT_HOME = frozenset(

@@ -164,3 +164,18 @@ def test_family_of_elsewhere_is_served_beyond_the_quota_and_takes_nothing_from_i
     assert before.by_exception >= worth
     assert (after.given, after.away_households) == (worth, 0)
     point.counter.close()
+
+
+def test_genuine_card_that_is_not_listed_here_gets_one_unit_once(tmp_path: Path) -> None:
+    point = point_that_may(tmp_path, ExceptionQuota(Reason.RIGHT_NOT_HERE, 2))
+    assert point.show("asing") == Refused(Reason.RIGHT_NOT_HERE)
+    outcome = by_two(point, "asing")
+    assert isinstance(outcome, Redeemed)
+    assert (outcome.approved.quantity, outcome.approved.basis) == (1, Basis.EXCEPTION)
+    again = by_two(point, "asing")
+    assert isinstance(again, Refused)
+    assert again.reason is Reason.ALREADY_REDEEMED
+    kinds = [type(e.content) for e, _ in point.counter._desk.journal.tail(100)]
+    assert kinds == [Refusal, Excepted, Redemption, Handover, Refusal]
+    assert point.counter.exposure().given == 150_000
+    point.counter.close()

@@ -7,11 +7,11 @@ import pytest
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger.entry import Basis
-from ledger.policy import AwayCap
+from ledger.policy import AwayCap, Scope
 from ledger.rights_file import FLAG_CHIP
 from terminal.decision import Approved
 from terminal.place import OF_FAMILIES, SET_ASIDE_AT_HOME, SET_ASIDE_AWAY
-from tests.unit.terminal.cases import OTHER, Case, judged
+from tests.unit.terminal.cases import CLOSES, NOW, OTHER, Case, judged
 
 HOME = {
     Reason.USE_CHIP: Case(flags=FLAG_CHIP),
@@ -25,6 +25,7 @@ AWAY = {
     Reason.AWAY_PART_USED: Case(home=OTHER, cap=AwayCap(quantity=1), asked=3),
     Reason.LEDGER_STALE: Case(home=OTHER, served=3, away_percent=50),
     Reason.LEDGER_TOO_OLD: Case(home=OTHER, away_percent=None),
+    Reason.RIGHT_NOT_HERE: Case(listed=False, home=None),
 }
 EVERY = [*HOME.items(), *AWAY.items()]
 
@@ -44,7 +45,8 @@ def test_reason_set_aside_is_given_by_exception(why: Reason, case: Case) -> None
     assert reason(case) is why
     verdict = judged(replace(case, waived=why))
     assert isinstance(verdict, Approved)
-    assert (verdict.basis, verdict.quantity) == (Basis.EXCEPTION, 3)
+    owed = 1 if why is Reason.RIGHT_NOT_HERE else 3
+    assert (verdict.basis, verdict.quantity) == (Basis.EXCEPTION, owed)
     assert verdict.away_left is None  # it takes nothing from the quota
 
 
@@ -75,3 +77,12 @@ def test_what_was_taken_stays_taken(why: Reason, case: Case) -> None:
 )  # fmt: skip
 def test_second_reason_stands(case: Case, waived: Reason, stands: Reason) -> None:
     assert reason(replace(case, waived=waived)) is stands
+
+
+def test_family_that_is_not_listed_here_gets_one_unit_and_no_person_anything() -> None:
+    unlisted = Case(listed=False, home=None, waived=Reason.RIGHT_NOT_HERE)
+    assert reason(replace(unlisted, asked=2)) is Reason.MORE_THAN_LEFT
+    assert reason(replace(unlisted, scope=Scope.PERSON, member=2)) is Reason.RIGHT_NOT_HERE
+    assert reason(replace(unlisted, early=CLOSES + 1, late=CLOSES + 1)) is Reason.WINDOW_CLOSED
+    assert reason(replace(unlisted, expires=NOW - 1)) is Reason.EXPIRED
+    assert reason(replace(unlisted, audience="LAIN")) is Reason.WRONG_AUDIENCE

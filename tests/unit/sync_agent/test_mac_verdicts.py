@@ -22,10 +22,12 @@ from ledger.element import RedemptionId
 from ledger.entry import Basis, Commit, Observed, Void
 from ledger.errors import RecordError
 from ledger.mac_verdict import AskedCommit, Finding, MacVerdict, write_verdicts
+from sync_agent.province import pages
 from sync_agent.province.cases import Case, CaseKind, Claim, Why, judge
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.mac_verdicts import MacCase, MacCaseKind
 from sync_agent.province.province import Province
+from sync_agent.province.words import Language, words
 from tests.issuer_check import (
     FALSE_VALUE,
     UID,
@@ -397,3 +399,31 @@ def chips(world: SyncWorld, issuer: IssuerCheck) -> Chips:
     case = the_case(world)
     batches = [batch_of(folder) for folder in (world.one, world.two)]
     return Chips(issuer, batches, verdicts, [*case.counted, *case.losers])
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [
+        ("id", ("sah", "belum ada putusan", "Tidak ada chip yang menandatangani")),
+        ("en", ("valid", "no verdict", "No chip signed this redemption")),
+    ],
+)
+def test_desk_shows_the_verdict_beside_each_record_and_counterfeits_alone(
+    world: SyncWorld, issuer: IssuerCheck, language: Language, shown: tuple[str, str, str]
+) -> None:
+    valid, none, counterfeit = shown
+    true = away_by_chip_and_home_on_paper(world)
+    false = redeem(world, world.one, world.homes_1[0], uid=OTHER_UID, value=FALSE_VALUE)
+    world.province.take(batch_of(world.one), road="stick")
+    before = desk_of(world, language)
+    assert (before.count(f"<td>{none}</td>"), counterfeit in before) == (2, False)
+    world.province.macs.take(issuer.file(true, false))
+    page = desk_of(world, language)
+    assert (page.count(f"<td>{valid}</td>"), page.count(f"<td>{none}</td>")) == (1, 1)
+    assert page.count(counterfeit) == 1
+
+
+def desk_of(world: SyncWorld, language: Language) -> str:
+    return pages._PAGES.get_template("desk.html").render(
+        pages._shown(world.province, words(language))
+    )

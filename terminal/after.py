@@ -9,7 +9,12 @@ from ledger.clock import Moment, day_begins
 from ledger.entry import ClockConfirmed, Closed, Content, Entry, Handover, Pending, Redemption, Void
 from ledger.journal import Act
 from ledger.totals import total_up
-from terminal.errors import SecondPersonError, TooLateError, WrongRequestError
+from terminal.errors import (
+    SecondPersonError,
+    TooLateError,
+    UnfinishedError,
+    WrongRequestError,
+)
 from terminal.redeem import Desk, append
 
 INITIALS_MAX = 12
@@ -51,12 +56,32 @@ def void(desk: Desk, seq: int, *, reason: str, second: str) -> Voided:
         NotSavedError: the disk refused; nothing was taken back.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    content = Void(seq, _words(reason, 80, "say why"), second_person(desk, second))
+    content = _void(desk, seq, reason=reason, second=second)
     with desk.journal.act() as act:
         moment = act.moment(desk.clock.read())
         redemption, given = _voidable(act, seq, moment)
         entry, _ = append(desk, act, moment, content)
     return Voided(redemption.id.number(), entry.id.number(), given.paid, seq, entry.body.seq)
+
+
+def check_void(desk: Desk, seq: int, *, reason: str, second: str) -> bytes | None:
+    """Look whether it may be taken back, before anybody is asked for its card.
+
+    Returns:
+        UID of the chip that took it; None for paper.
+
+    Raises:
+        WrongRequestError: as `void`; nothing is recorded either way.
+        JournalDamagedError: the journal is damaged; service stops.
+    """
+    _void(desk, seq, reason=reason, second=second)
+    with desk.journal.act() as act:
+        _, given = _voidable(act, seq, act.moment(desk.clock.read()))
+    return given.uid if isinstance(given, Pending) else None
+
+
+def _void(desk: Desk, seq: int, *, reason: str, second: str) -> Void:
+    return Void(seq, _words(reason, 80, "say why"), second_person(desk, second))
 
 
 def answer_handover(desk: Desk, *, handed_over: bool, second: str = "") -> Entry:
@@ -165,7 +190,7 @@ def _voidable(act: Act, seq: int, moment: Moment) -> tuple[Entry, Redemption | P
     if act.is_voided(seq):
         raise WrongRequestError(f"{number} was taken back already")
     if isinstance(given, Pending) and not act.cards.is_committed(seq):
-        raise WrongRequestError(f"{number} is not finished; tap its card again first")
+        raise UnfinishedError(f"{number} is not finished; tap its card again first")
     if entry.body.moment.early < day_begins(moment.early) or act.closed_since(seq):
         raise TooLateError(
             f"{number} is of a day that is closed; ask the kecamatan office for a correction"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from card_codec.chip.apdu import CardLink
@@ -30,13 +31,19 @@ from ledger.rights import Rights
 from ledger.roll import terminal_name
 from ledger.space import Room, free_bytes
 from terminal import decision
-from terminal.after import Voided, answer_handover, close_day, confirm_clock, void
+from terminal.after import (
+    Voided,
+    answer_handover,
+    check_void,
+    close_day,
+    confirm_clock,
+)
 from terminal.chip_tap import Tap, hear_chip
 from terminal.counter_state import CounterState, state_of
 from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.disk_watch import DiskWatch
 from terminal.errors import WrongRequestError
-from terminal.exception import redeem_by_exception
+from terminal.exception import ByTwo, look_past, redeem_by_exception
 from terminal.exposure import Exposure
 from terminal.exposure_at import exposure_at
 from terminal.look_up import PeopleDrawer, look_up
@@ -48,9 +55,16 @@ from terminal.redeem import (
     redeem,
     refuse_without_ledger,
 )
-from terminal.redeem_chip import Begun, begin, commit_on_card, finish, look_at_chip
+from terminal.redeem_chip import (
+    Begun,
+    begin,
+    commit_on_card,
+    finish,
+    judge_shown,
+    look_at_chip,
+)
 from terminal.tally import Tally
-from terminal.void_chip import VoidOrder, void_with_card
+from terminal.void_chip import VoidOrder, take_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +176,12 @@ class Counter:
                 return look_at_chip(self._with_people(), presentation.tap, asked)
             return look(self._with_people(), presentation, asked)
 
+    def look_past(self, presentation: Presentation, request: Request, why: Reason) -> ByTwo | None:
+        """What two officers could give in spite of a refusal; None where they could not."""
+        with self._acting():
+            asked = _checked(self.programme(request.programme), request)
+            return look_past(self._with_people(), presentation, asked, why, again=judge_shown)
+
     def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         """Give or refuse; recorded and durable when this returns."""
         with self._acting():
@@ -170,12 +190,11 @@ class Counter:
             asked = _checked(self.programme(request.programme), request)
             if self._watch.is_full():
                 return self._watch.refuse(self._desk, presentation)
-            if presentation.tap is None and request.second is None:
-                return redeem(self._with_people(), presentation, asked)
-            if presentation.tap is None:
-                desk, second = self._with_people(), request.second or ""
-                return redeem_by_exception(desk, presentation, asked, second=second)
-            begun = begin(self._with_people(), presentation.tap, asked, second=request.second)
+            desk, tap, second = self._with_people(), presentation.tap, request.second
+            if tap is None:
+                give = redeem if second is None else partial(redeem_by_exception, second=second)
+                return give(desk, presentation, asked)
+            begun = begin(desk, tap, asked, second=second)
         if not isinstance(begun, Begun):
             return begun
         commit = commit_on_card(begun)  # other counters of this terminal go on meanwhile
@@ -198,17 +217,18 @@ class Counter:
         with self._lock:
             self._with_people()
 
+    def check_void(self, seq: int, *, reason: str, second: str) -> bytes | None:
+        """Look whether a redemption may be taken back; UID of the chip that took it, if one did."""
+        with self._acting():
+            return check_void(self._desk, seq, reason=reason, second=second)
+
     def void(self, seq: int, *, reason: str, second: str, tap: Tap | None = None) -> Voided:
         """Take back a redemption of today, with a second person; durable when it returns.
 
         Args:
             tap: the chip that took it, if it is at hand: it writes the void down, too.
         """
-        if tap is not None:
-            order = VoidOrder(seq, reason, second)
-            return void_with_card(self._desk, self._acting, tap, order)
-        with self._acting():
-            return void(self._desk, seq, reason=reason, second=second)
+        return take_back(self._desk, self._acting, VoidOrder(seq, reason, second), tap)
 
     def confirm_clock(self, *, second: str) -> int:
         """Record that two officers found the clock right; gives what it said, Unix seconds."""

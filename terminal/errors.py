@@ -4,6 +4,8 @@
     - ``WrongRequestError``  what was asked for makes no sense for this programme
         - ``TooLateError``       the day of that redemption is closed
         - ``SecondPersonError``  nobody else agreed
+        - ``UnfinishedError``    its card has not yet told what became of it
+        - ``OtherCardError``     another chip lies on the reader than the one that took it
     - ``CardFaultError``     no chip could be asked: no reader, no card, two of them, pulled early
     - ``DemoError``          the demo could not drive another program
 """
@@ -27,6 +29,14 @@ class TooLateError(WrongRequestError):
 
 class SecondPersonError(WrongRequestError):
     """The initials of a second person are missing, or are the officer's own."""
+
+
+class UnfinishedError(WrongRequestError):
+    """A redemption by chip that was cut off: its card must tell first whether it committed."""
+
+
+class OtherCardError(WrongRequestError):
+    """Another chip lies on the reader than the one that took what is to be taken back."""
 
 
 class CardFaultError(TerminalError):

@@ -1,13 +1,13 @@
 """The counted exception: two officers give in spite of a fault that is not the family's.
 
-At the home terminal alone, for the reasons that the policy names, so often a day as it says. Both
-are recorded before the redemption: the reason, and who agreed.
+For the reasons that the policy names, so often a day as it says. Both are recorded before the
+redemption: the reason, and who agreed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
@@ -15,6 +15,7 @@ from ledger.clock import day_begins
 from ledger.entry import Excepted
 from terminal.after import second_person
 from terminal.decision import Approved, Request, Verdict
+from terminal.place import SET_ASIDE_AT_HOME, SET_ASIDE_AWAY
 from terminal.redeem import (
     Desk,
     Presentation,
@@ -27,8 +28,48 @@ from terminal.redeem import (
     turn_of,
 )
 
-AT_HOME = frozenset({Reason.USE_CHIP, Reason.CARD_HISTORY_INCOMPLETE})
-"""What can be set aside where the family's home terminal knows what it gave."""
+SET_ASIDE = SET_ASIDE_AT_HOME | SET_ASIDE_AWAY
+
+Judging = Callable[[Turn], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class ByTwo:
+    """What two officers could give in spite of a refusal. Nothing is recorded by saying so.
+
+    Attributes:
+        approved: what they would give.
+        used: how often this reason was set aside here today.
+        per_day: how often it may be.
+    """
+
+    approved: Approved
+    used: int
+    per_day: int
+
+
+def look_past(
+    desk: Desk, presentation: Presentation, request: Request, reason: Reason, *, again: Judging
+) -> ByTwo | None:
+    """What two officers could give in spite of a reason; None where they could give nothing.
+
+    Args:
+        desk: what the counter works with.
+        presentation: as it was refused.
+        request: as it was refused.
+        reason: of the refusal.
+        again: judges the presentation once more.
+
+    Raises:
+        JournalDamagedError: the journal is damaged; service stops.
+    """
+    quota = _per_day(desk, reason)
+    if quota is None:
+        return None
+    with turn_of(desk, presentation, request) as turn:
+        verdict = again(replace(turn, waived=reason))
+        used = _used(turn, reason)
+    return ByTwo(verdict, used, quota) if isinstance(verdict, Approved) else None
 
 
 def redeem_by_exception(
@@ -58,27 +99,33 @@ def redeem_by_exception(
     return Redeemed(verdict, evidence[0].id.number(), evidence, turn.moment.early)
 
 
-def set_aside(
-    turn: Turn, verdict: Verdict, *, second: str, again: Callable[[Turn], Verdict]
-) -> Verdict:
+def set_aside(turn: Turn, verdict: Verdict, *, second: str, again: Judging) -> Verdict:
     """Judge once more without the reason of a refusal, and record who set it aside.
 
     Anything else that stands against it is the verdict then, and nothing is set aside.
     """
-    rights = turn.desk.rights
-    if not isinstance(verdict, Refused) or verdict.reason not in AT_HOME or rights is None:
+    if not isinstance(verdict, Refused):
         return verdict
-    reason = verdict.reason
-    quota = next((e.per_day for e in rights.policy.exceptions if e.reason is reason), None)
+    reason, quota = verdict.reason, _per_day(turn.desk, verdict.reason)
     if quota is None:
         return verdict
     waived = again(replace(turn, waived=reason))
     if not isinstance(waived, Approved):
         return waived
-    since = day_begins(turn.moment.early)
-    if turn.act.cards.exceptions(reason, since=since) >= quota:
+    if _used(turn, reason) >= quota:
         return Refused(Reason.EXCEPTION_QUOTA_USED, Facts(count=quota))
     right = waived.right
     said = Excepted(reason, right.household, right.member, right.programme, second)
     append(turn.desk, turn.act, turn.moment, said)
     return waived
+
+
+def _per_day(desk: Desk, reason: Reason) -> int | None:
+    """How often a day the policy lets two officers set a reason aside; None for never."""
+    if reason not in SET_ASIDE or desk.rights is None:
+        return None
+    return next((e.per_day for e in desk.rights.policy.exceptions if e.reason is reason), None)
+
+
+def _used(turn: Turn, reason: Reason) -> int:
+    return turn.act.cards.exceptions(reason, since=day_begins(turn.moment.early))

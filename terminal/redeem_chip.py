@@ -35,6 +35,7 @@ from terminal.redeem import (
     Turn,
     append,
     here_now,
+    judge,
     record_refusal,
     redemption_of,
     turn_of,
@@ -77,7 +78,7 @@ def begin(
         if isinstance(verdict, Redeemed):
             return verdict
         if agreed is not None:
-            verdict = set_aside(turn, verdict, second=agreed, again=lambda t: judge_tap(t, tap))
+            verdict = set_aside(turn, verdict, second=agreed, again=judge_shown)
         if not isinstance(verdict, Approved):
             record_refusal(turn, verdict)
             return verdict
@@ -131,6 +132,12 @@ def look_at_chip(desk: Desk, tap: Tap, request: Request) -> Redeemed | Verdict:
         if not isinstance(verdict, Redeemed):
             record_refusal(turn, verdict)
     return verdict
+
+
+def judge_shown(turn: Turn) -> Verdict:
+    """Decide on what was shown: a chip with its own memory, anything else without."""
+    tap = turn.presentation.tap
+    return judge(turn) if tap is None else judge_tap(turn, tap)
 
 
 def judge_tap(turn: Turn, tap: Tap) -> Verdict:

@@ -18,7 +18,7 @@ from ledger.card_record import record_of
 from ledger.entry import Commit, Pending
 from terminal.after import Voided, void
 from terminal.chip_tap import Tap
-from terminal.errors import WrongRequestError
+from terminal.errors import OtherCardError
 from terminal.redeem import Desk, append
 
 Acting = Callable[[], AbstractContextManager[None]]
@@ -34,15 +34,19 @@ class VoidOrder:
     second: str
 
 
-def void_with_card(desk: Desk, acting: Acting, tap: Tap, order: VoidOrder) -> Voided:
-    """Record the void, let the card that took it write it down, and record that.
+def take_back(desk: Desk, acting: Acting, order: VoidOrder, tap: Tap | None) -> Voided:
+    """Record the void, let the card that took it write it down if it is at hand, and record that.
 
     Raises:
-        WrongRequestError: it may not be taken back here, or another card lies on the reader.
+        OtherCardError: another card lies on the reader; nothing was taken back.
+        WrongRequestError: it may not be taken back here.
         NotSavedError: the disk refused; nothing was taken back, or what the card wrote is told by
             its next tap.
         JournalDamagedError: the journal is damaged; service stops.
     """
+    if tap is None:
+        with acting():
+            return void(desk, order.seq, reason=order.reason, second=order.second)
     with acting():
         voided = begin_void(desk, tap, order)
     commit = write_void(desk, tap, voided)
@@ -55,7 +59,7 @@ def begin_void(desk: Desk, tap: Tap, order: VoidOrder) -> Voided:
     entry = desk.journal.entry(order.seq)
     given = entry.content if entry else None
     if isinstance(given, Pending) and given.uid != tap.uid:
-        raise WrongRequestError("another card lies on the reader than the one that took this")
+        raise OtherCardError("another card lies on the reader than the one that took this")
     return void(desk, order.seq, reason=order.reason, second=order.second)
 
 

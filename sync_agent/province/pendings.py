@@ -19,6 +19,9 @@ from ledger.entry import Commit, Entry, Observed, Pending, Void
 from sync_agent.province.engine import add_once, append
 from sync_agent.province.schema import card_commit, committed, naming, pending, voided
 
+OF_CHIPS = (Pending, Commit, Observed)
+"""Entries that tell of a chip."""
+
 
 class Fate(StrEnum):
     """What is known of a pending redemption that its own terminal has not settled yet."""
@@ -44,7 +47,8 @@ class ChipRows:
 
     def add(self, entries: Sequence[Entry]) -> None:
         """What follows from entries of one terminal, in their order."""
-        for one in entries:
+        # Most entries say nothing of a chip: those are passed over at the least cost.
+        for one in [e for e in entries if isinstance(e.content, OF_CHIPS)]:
             content, id = one.content, one.id
             if isinstance(content, Pending):
                 self._known[id] = content.uid

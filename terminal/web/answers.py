@@ -13,6 +13,7 @@ from card_codec.refusal import Refused
 from ledger.folder import TerminalFolder
 from ledger.policy import Policy, Programme
 from terminal.after import Voided
+from terminal.chip_tap import Tap
 from terminal.counter import CounterState, Presentation
 from terminal.counter import Request as Wish
 from terminal.web.acts import Act, Acts, Judge
@@ -24,7 +25,9 @@ from terminal.web.screen import Screen, fault, make_screen, refused
 from terminal.web.wording import in_language
 from terminal.words import LANGUAGES, Language, Words, words
 
-FRAGMENTS = frozenset({"/scan", "/picture", "/tap", "/look-up", "/match", "/choose", "/redeem"})
+FRAGMENTS = frozenset(
+    {"/scan", "/picture", "/tap", "/look-up", "/match", "/choose", "/redeem", "/shown"}
+)
 """Paths whose answer the page lays into itself."""
 OF_THE_TERMINAL = {
     "e.save": ("status.not_saved", "red"),
@@ -48,7 +51,11 @@ class Served(Judge, Protocol):
         """What the screen says beside the verdict."""
         ...
 
-    def void(self, seq: int, *, reason: str, second: str) -> Voided:
+    def check_void(self, seq: int, *, reason: str, second: str) -> bytes | None:
+        """Look whether it may be taken back; UID of the chip that took it, if one did."""
+        ...
+
+    def void(self, seq: int, *, reason: str, second: str, tap: Tap | None = None) -> Voided:
         """Take back a redemption of today."""
         ...
 
@@ -97,8 +104,12 @@ class Answers:
         first = programmes[0] if programmes else None
         return next((p for p in programmes if p.id == chosen), first)
 
-    def whole_page(self, request: Request) -> Response:
-        """The page, ready for a card."""
+    def whole_page(self, request: Request, *, shown: str = "") -> Response:
+        """The page, ready for a card.
+
+        Args:
+            shown: id of an act whose screen it begins with; the card that lies there was served.
+        """
         w, programme = self.words(request), self.programme(request)
         return render(
             "page.html",
@@ -112,6 +123,8 @@ class Answers:
             done_milliseconds=self.done_milliseconds,
             reader=self.chips.name if self.chips else "",
             has_day=self.has_day,
+            shown=shown,
+            taps=self.chips.view().taps if self.chips and shown else -1,
         )
 
     def bar(self, request: Request, state: CounterState | None = None) -> Bar:
@@ -149,6 +162,7 @@ class Answers:
             state=self.counter.state(),
             policy=self.counter.policy,
             without_card=act.presentation is not None and act.presentation.found is not None,
+            by_two=act.by_two is not None,
         )
         return self.screen(request, screen, again=act.again)
 

@@ -30,6 +30,7 @@ from terminal.web.acts import Acts
 from terminal.web.after import add_after
 from terminal.web.answers import Answers, Served
 from terminal.web.asked import Asked
+from terminal.web.by_two import add_by_two
 from terminal.web.chips import ChipDesk
 from terminal.web.day import add_day
 from terminal.web.edge import add_edge
@@ -39,6 +40,7 @@ from terminal.web.taps import add_taps
 from terminal.words import Language
 
 DONE_MILLISECONDS = 2_000
+ACT_LENGTH_MAX = 64
 _COOKIE_SECONDS = 365 * 86_400
 
 
@@ -58,10 +60,10 @@ class Typed(Asked):
     programme: Annotated[str, Field(max_length=64)]
 
 
-class Match(Asked):
-    """The look-up whose family an officer has compared with its KTP or KK."""
+class Meant(Asked):
+    """An act by its id: a look-up that was compared, or what a page begins with."""
 
-    act: Annotated[str, Field(max_length=64)]
+    act: Annotated[str, Field(max_length=ACT_LENGTH_MAX)]
 
 
 class Choice(Asked):
@@ -104,6 +106,7 @@ def create_app(
     _add_look_up(app, answers)
     add_taps(app, answers)
     add_after(app, answers)
+    add_by_two(app, answers)
     if day is not None:
         add_day(app, answers, day)
     _add_ends(app, answers)
@@ -115,9 +118,9 @@ def _add_page(app: FastAPI, answers: Answers) -> None:
     door = answers.door
 
     @app.get("/")
-    def page(request: Request, token: str | None = None) -> Response:
+    def page(request: Request, token: str | None = None, shown: str = "") -> Response:
         if token is None:
-            return answers.whole_page(request)
+            return answers.whole_page(request, shown=shown[:ACT_LENGTH_MAX])
         if not door.is_token(token):
             return answers.told(request, 403, "e.token")
         entered = RedirectResponse("/", 303)
@@ -176,6 +179,10 @@ def _add_acts(app: FastAPI, answers: Answers) -> None:
             _look_at_picture, answers, request, data, programme=programme, frame=frame
         )
 
+    @app.post("/shown")
+    def shown(request: Request, meant: Meant) -> Response:
+        return answers.act(request, answers.acts.shown(meant.act))
+
     @app.post("/choose")
     def choose(request: Request, choice: Choice) -> Response:
         return answers.act(request, answers.acts.choose(choice.act, choice.member))
@@ -189,7 +196,7 @@ def _add_look_up(app: FastAPI, answers: Answers) -> None:
         return answers.look_up(request, typed.digits, Wish(typed.programme))
 
     @app.post("/match")
-    def match(request: Request, matched: Match) -> Response:
+    def match(request: Request, matched: Meant) -> Response:
         return answers.act(request, answers.acts.match(matched.act))
 
 

@@ -67,7 +67,7 @@ def _page(
         "day.html",
         words,
         status=status,
-        said=words.say(said) if said else "",
+        said=(words.say(said),) if said else (),
         config=answers.counter.folder.config,
         is_open=day.is_open(),
         at=f"{words.date(day.now())}, {words.time(day.now())}",

@@ -6,7 +6,7 @@ is on the disk, the others for a refusal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from markupsafe import Markup
@@ -88,6 +88,7 @@ class Screen:
         by_number: whether a KTP or KK can help where this card could not.
         reason: code of the refusal, for the page that frames this one.
         retry: the same request may be sent again.
+        by_two: two officers may give all the same.
     """
 
     kind: Kind
@@ -109,6 +110,7 @@ class Screen:
     reason: str = ""
     number: str = ""
     retry: bool = False
+    by_two: bool = False
 
 
 def make_screen(
@@ -120,16 +122,19 @@ def make_screen(
     state: CounterState,
     policy: Policy | None,
     without_card: bool = False,
+    by_two: bool = False,
 ) -> Screen:
     """The screen of an outcome.
 
     Args:
         without_card: the family was found by its KTP or KK.
+        by_two: two officers may give in spite of its refusal.
     """
     if isinstance(outcome, Found):
         return _match(outcome, act=act, words=words)
     if isinstance(outcome, Refused):
-        return refused(outcome, act=act, words=words, state=state, policy=policy)
+        screen = refused(outcome, act=act, words=words, state=state, policy=policy)
+        return replace(screen, by_two=by_two)
     if isinstance(outcome, ChooseMember):
         return _choose(outcome, act=act, words=words)
     if isinstance(outcome, Approved):
@@ -242,8 +247,8 @@ def _approved(approved: Approved, *, act: str, words: Words, without_card: bool)
         name=approved.name,
         place=_place(approved, words),
         lines=(
-            _gets(approved, words),
-            _pays(approved, words),
+            gets(approved, words),
+            pays(approved, words),
             *_left(approved, words),
             *_basis(approved, words),
             *((words.rich("v.no_card"),) if without_card else ()),
@@ -254,7 +259,7 @@ def _approved(approved: Approved, *, act: str, words: Words, without_card: bool)
 def _done(redeemed: Redeemed, slip: Slip, *, act: str, words: Words, state: CounterState) -> Screen:
     approved = redeemed.approved
     word, under = _split(words.say("status.done"))
-    lines = [words.rich("v.no", no=redeemed.number), _gets(approved, words), _pays(approved, words)]
+    lines = [words.rich("v.no", no=redeemed.number), gets(approved, words), pays(approved, words)]
     if redeemed.recovered:
         lines.append(words.rich("v.recovered"))
     if approved.basis is Basis.AWAY and state.twice_rupiah:
@@ -285,14 +290,15 @@ def _place(approved: Approved, words: Words) -> str:
     return " · ".join([*member, approved.place])
 
 
-def _gets(approved: Approved, words: Words) -> Markup:
+def gets(approved: Approved, words: Words) -> Markup:
     """``**1 paket**: beras 5 kg, minyak 1 L``."""
     programme = approved.programme
     what = programme.contents or in_language(programme.name, words)
     return Markup("<b>{}</b>: {}").format(given(approved, words), what)
 
 
-def _pays(approved: Approved, words: Words) -> Markup:
+def pays(approved: Approved, words: Words) -> Markup:
+    """``Warga membayar Rp15.000``, or that it is free."""
     if approved.pays:
         return words.rich("v.pays", rp=words.money(approved.pays))
     return Markup("<b>{}</b>").format(words.say("v.free"))

@@ -36,7 +36,7 @@ def readers() -> PlayedReaders:
 def page(browser: Browser, town: Town, readers: PlayedReaders) -> Iterator[Page]:
     complaints: list[str] = []
     chips = ChipDesk(town.counters[1], "Pembaca Uji", readers=readers)
-    with chips.watching(), serving(town.counters[1], chips=chips) as served:
+    with serving(town.counters[1], chips=chips) as served, chips.watching():
         context = browser.new_context(viewport=SCREEN)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

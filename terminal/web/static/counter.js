@@ -208,6 +208,7 @@ const FREE_KEYS = {
   F6: () => stage.kind === "ready" && !busy && document.getElementById("after").click(),
   F7: () => stage.kind === "ready" && !busy && document.getElementById("day")?.click(),
   F8: ACTS.service,
+  F9: () => !busy && document.getElementById("two")?.click(),
   F12: ACTS.help,
   ArrowDown: move,
   ArrowUp: move,
@@ -244,7 +245,7 @@ function enter() {
 }
 
 function pressable(element) {
-  return element && element.closest("button");
+  return element && element.closest("button, a[href]");
 }
 
 // A space presses what has the focus, as ever; but only once it is plain that it is no scan's.
@@ -287,7 +288,11 @@ function showSound(button) {
 }
 
 showSound(document.querySelector("[data-do=sound]"));
-new Reader({ name: body.dataset.reader, laid });
+if (body.dataset.shown) {
+  history.replaceState(null, "", "/"); // loaded again, the page is ready for the next
+  ask("/shown", { act: body.dataset.shown });
+}
+new Reader({ name: body.dataset.reader, laid, taps: Number(body.dataset.taps) });
 listenToFrame(body.dataset.embed, { meant: () => { meant = true; } });
 tellFrame(body.dataset.embed, null);
 body.dataset.live = "true"; // from here on no key is lost

@@ -5,10 +5,10 @@ const WAIT_MS = 20_000;
 const line = document.getElementById("reader");
 
 export class Reader {
-  constructor({ name, laid }) {
+  constructor({ name, laid, taps }) {
     this.laid = laid; // called once for every card that is laid down
     this.number = 0;
-    this.taps = -1;
+    this.taps = taps; // of the card that was served already, before the page was opened
     if (name) this.follow();
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -15,7 +16,8 @@ from ledger.errors import NotSavedError
 from ledger.policy import Limit, Programme
 from terminal.counter import Approved, ChooseMember, Found, Presentation, Redeemed, Request
 from terminal.decision import Verdict
-from terminal.web.acts import Acts
+from terminal.exception import ByTwo
+from terminal.web.acts import Act, Acts
 from tests.unit.ledger.samples import CONTENTS, entry
 from tests.world import programmes
 
@@ -49,6 +51,9 @@ class Judge:
     redeemed: list[Request] = field(default_factory=list)
     refuses: bool = False
     fails: int = 0
+    by_two: bool = False
+    committing: threading.Event = field(default_factory=threading.Event)
+    card_is_slow: threading.Event | None = None
 
     def programmes(self) -> tuple[Programme, ...]:
         return programmes()
@@ -65,7 +70,13 @@ class Judge:
     def look_up(self, typed: str) -> Found | Refused:
         return FOUND if typed == "1" else Refused(Reason.LOOK_UP_UNKNOWN)
 
+    def look_past(self, presentation: Presentation, request: Request, why: Reason) -> ByTwo | None:
+        return ByTwo(approved(FOOD, request), 0, 2) if self.by_two else None
+
     def redeem(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
+        if self.card_is_slow is not None:
+            self.committing.set()
+            assert self.card_is_slow.wait(10)
         if self.fails:
             self.fails -= 1
             raise NotSavedError("the disk is full")
@@ -290,3 +301,85 @@ def test_no_digits_are_held_by_an_act() -> None:
     act = acts.look_up("6299010101260099", Request("pangan"))
     assert "6299010101260099" not in repr(acts._acts)
     assert act.presentation is None
+
+
+def giving_slowly(judge: Judge, acts: Acts, id: str) -> tuple[threading.Thread, list[Act | None]]:
+    """Give in a thread, up to where its card is asked; it answers when `card_is_slow` is set."""
+    judge.card_is_slow = threading.Event()
+    came: list[Act | None] = []
+    thread = threading.Thread(target=lambda: came.append(acts.give(id)))
+    thread.start()
+    assert judge.committing.wait(10)
+    return thread, came
+
+
+def test_others_go_on_while_a_card_commits() -> None:
+    judge, acts = desk()
+    act = acts.show(CARD, Request("pangan"))
+    thread, came = giving_slowly(judge, acts, act.id)
+    other = acts.show(Presentation("KHB1OTHER"), Request("pangan"))  # does not wait for the card
+    assert (isinstance(other.outcome, Approved), came) == (True, [])
+    assert judge.card_is_slow is not None
+    judge.card_is_slow.set()
+    thread.join(10)
+    assert (len(came), len(judge.redeemed)) == (1, 1)
+
+
+def _keep(answers: list[Act | None], ask: Callable[[], Act | None]) -> Callable[[], None]:
+    return lambda: answers.append(ask())
+
+
+def test_same_card_and_same_act_wait_for_the_card_that_commits() -> None:
+    judge, acts = desk()
+    act = acts.show(CARD, Request("pangan"))
+    thread, came = giving_slowly(judge, acts, act.id)
+    answers: list[Act | None] = []
+    asked: tuple[Callable[[], Act | None], ...] = (
+        lambda: acts.give(act.id),
+        lambda: acts.show(CARD, Request("pangan")),
+        lambda: acts.shown(act.id),
+    )
+    waiting = [threading.Thread(target=_keep(answers, ask)) for ask in asked]
+    for one in waiting:
+        one.start()
+    waiting[0].join(0.05)
+    assert (answers, len(judge.looked)) == ([], 1)
+    assert judge.card_is_slow is not None
+    judge.card_is_slow.set()
+    for one in (thread, *waiting):
+        one.join(10)
+    (done,) = came
+    assert done is not None
+    assert all(one is not None and one.outcome == done.outcome for one in answers)
+    assert (len(answers), len(judge.looked), len(judge.redeemed)) == (3, 1, 1)
+
+
+def test_act_whose_giving_failed_can_be_given_again_by_all() -> None:
+    judge, acts = desk()
+    judge.fails = 1
+    act = acts.show(CARD, Request("pangan"))
+    with pytest.raises(NotSavedError):
+        acts.give(act.id)
+    assert acts.show(CARD, Request("pangan")).id == act.id  # nobody waits for what is over
+
+
+def test_refusal_that_two_may_set_aside_is_given_by_two_alone_and_once() -> None:
+    judge, acts = desk()
+    judge.refuses = judge.by_two = True
+    act = acts.show(CARD, Request("pangan"))
+    alone = acts.give(act.id)
+    assert (alone, judge.redeemed) == (act, [])
+    done = acts.give(act.id, second="WK")
+    assert done is not None
+    assert isinstance(done.outcome, Redeemed)
+    assert judge.redeemed == [Request("pangan", None, 6, second="WK")]
+    assert (done.presentation, done.by_two) == (None, None)
+    assert acts.give(act.id, second="WK") == done
+    assert acts.mean_seconds is None  # what two people talk over is no pace of the counter
+
+
+def test_refusal_that_nobody_may_set_aside_keeps_no_card_and_gives_nothing_to_two() -> None:
+    judge, acts = desk()
+    judge.refuses = True
+    act = acts.show(CARD, Request("pangan"))
+    assert (act.presentation, acts.give(act.id, second="WK"), judge.redeemed) == (None, act, [])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,9 +12,9 @@ from card_codec.readers.status import ReaderState
 from ledger.entry import Commit, Pending, Redemption
 from terminal.web.chips import ChipDesk
 from terminal.words import LANGUAGES, words
+from tests.chip_page import act_of, browsing, said
 from tests.chip_reader import PlayedReaders
 from tests.chip_town import Town, make_town
-from tests.served import serving
 from virtual_card.desfire import DesfireCard
 from virtual_card.factory import blank
 from virtual_card.link import Fault
@@ -46,27 +45,8 @@ def page(town: Town, chips: ChipDesk) -> Iterator[httpx.Client]:
         yield client
 
 
-@contextmanager
-def browsing(town: Town, chips: ChipDesk | None) -> Iterator[httpx.Client]:
-    with serving(town.counters[1], chips=chips) as page:
-        headers = {"Origin": page.url}
-        with httpx.Client(base_url=page.url, headers=headers, follow_redirects=True) as client:
-            assert client.get(page.entry).status_code == 200
-            yield client
-
-
 def tap(page: httpx.Client, programme: str = "pangan") -> str:
     return page.post("/tap", json={"programme": programme}).text
-
-
-def act_of(screen: str) -> str:
-    return screen.split('data-act="')[1].split('"', maxsplit=1)[0]
-
-
-def said(screen: str) -> tuple[str, str]:
-    """Kind and reason of a screen."""
-    kind = screen.split('data-kind="')[1].split('"', maxsplit=1)[0]
-    return kind, screen.split('data-reason="')[1].split('"', maxsplit=1)[0]
 
 
 def test_tap_reaches_the_screen_of_a_scan_and_enter_gives(

@@ -19,8 +19,8 @@ from ledger.entry import Commit, Entry, Observed, Pending, Void
 from sync_agent.province.engine import add_once, append
 from sync_agent.province.schema import card_commit, committed, naming, pending, voided
 
-OF_CHIPS = (Pending, Commit, Observed)
-"""Entries that tell of a chip."""
+OF_CHIPS = (Pending, Commit, Observed, Void)
+"""Entries that tell of a chip, or may."""
 
 
 class Fate(StrEnum):

@@ -19,8 +19,8 @@ from ledger.entry import Commit, Entry, Observed, Pending, Void
 from sync_agent.province.engine import add_once, append
 from sync_agent.province.schema import card_commit, committed, naming, pending, voided
 
-OF_CHIPS = (Pending, Commit, Observed, Void)
-"""Entries that tell of a chip, or may."""
+TELLING = (Pending, Commit, Observed, Void)
+"""Entries that tell of a chip, or of what was given by one."""
 
 
 class Fate(StrEnum):
@@ -48,7 +48,7 @@ class ChipRows:
     def add(self, entries: Sequence[Entry]) -> None:
         """What follows from entries of one terminal, in their order."""
         # Most entries say nothing of a chip: those are passed over at the least cost.
-        for one in [e for e in entries if isinstance(e.content, OF_CHIPS)]:
+        for one in [e for e in entries if isinstance(e.content, TELLING)]:
             content, id = one.content, one.id
             if isinstance(content, Pending):
                 self._known[id] = content.uid

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ledger.chip_keys import ChipKeys
-from ledger.entry import Pending
 from provisioning.known_redemptions import read_known
 from terminal.counter import Redeemed, Request
 from tests.simulation import thief
@@ -69,9 +68,9 @@ def chip_void(story: Story) -> None:
                 entry = outcome.evidence[0]
                 faults = story.chance.choice(COMMIT) if torn else None
                 link = in_field(chip.card, story.chance, at=faults)
-                if isinstance(entry.content, Pending):
-                    story.void_by_chip(machine, entry.body.seq, chip, link)
-                    story.after(machine)
+                voided = story.void_by_chip(machine, entry.body.seq, chip, link)
+                story.after(machine)
+                if voided is not None and voided.on_card != torn:
                     story.faults["chip left during a void"] += torn
                     break
             story.after(machine)

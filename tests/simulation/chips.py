@@ -38,6 +38,7 @@ from virtual_card.link import Fault, InProcessLink
 from virtual_card.memory import CyclicFile
 
 EVERY = 3
+MAC_MASTER = bytes([0x55] * 16)
 ON_CARD = frozenset({1, 2})
 """Numbers of the programmes that are written on chips."""
 MASTERS = {
@@ -68,6 +69,7 @@ class Chip:
 
     Attributes:
         truth: the record of each commit since it was made, by the counter after it.
+        signed: the same with its UID and the Transaction MAC that it gave.
         opening: what it began with, its mark left out.
     """
 
@@ -77,6 +79,7 @@ class Chip:
     forged: bool = False
     opening: tuple[CardRecord, ...] = ()
     truth: dict[int, CardRecord] = field(default_factory=dict)
+    signed: set[tuple[bytes, int, bytes, bytes]] = field(default_factory=set)
 
     @property
     def uid(self) -> bytes:
@@ -95,7 +98,9 @@ class Chip:
         """After each time in a field: what it committed there."""
         counter = self.card.mac_file.counter
         if counter not in self.truth and counter > len(self.opening) + 1:
-            self.truth[counter] = decode_record(self.records[-1])
+            record, value = self.records[-1], self.card.mac_file.value
+            self.truth[counter] = decode_record(record)
+            self.signed.add((self.uid, counter, record, value))
 
 
 class Forgery(StrEnum):
@@ -152,7 +157,7 @@ def make_chip(
     away = card_key(bytes([0x77] * 16), KeyName(uid, AWAY_KEY, NO_KECAMATAN, 1))
     making = Making(
         keys=[bytes([0x99] * 16), *home, away],
-        mac_key=card_key(bytes([0x55] * 16), KeyName(uid, MAC_KEY, NO_KECAMATAN, 1)),
+        mac_key=card_key(MAC_MASTER, KeyName(uid, MAC_KEY, NO_KECAMATAN, 1)),
         credential_file=encode_content(content),
         opening=[*map(encode_record, opening), encode_record(_mark())],
     )

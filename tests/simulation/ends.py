@@ -32,6 +32,7 @@ def reckon(story: Story) -> None:
     cases_right(story, held)
     forks_right(story, evidence)
     pendings.reckon(story, held)
+    pendings.issuer_checks(story)
     if story.thief.kecamatan:
         thief.reckon(story, held, evidence)
     for machine in story.machines:

@@ -130,6 +130,9 @@ def line_of(told: Told, code: str) -> dict[str, object]:
         "doubles": told.found["double"],
         "forks": told.found["fork"],
         "blind": told.blind,
+        "stolen_master": has_theft(told.seed),
+        "rupiah_twice_by_chip": told.found[thief.TWICE],
+        "rupiah_exposed": told.found[thief.EXPOSED],
         "digest": told.digest,
         "broken": told.broken,
     }

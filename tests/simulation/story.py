@@ -24,6 +24,7 @@ from sync_agent.errors import ForkError, ProvinceError, RefusedThereError, RoadE
 from sync_agent.roads import Road
 from sync_agent.stick import Stick
 from sync_agent.stick_road import StickRoad
+from terminal.after import Voided
 from terminal.counter import Redeemed, Request
 from terminal.decision import Verdict
 from terminal.errors import WrongRequestError
@@ -257,8 +258,11 @@ class Story:
         except WrongRequestError:
             self.faults["void refused"] += 1
 
-    def void_by_chip(self, machine: Machine, seq: int, chip: Chip, link: InProcessLink) -> None:
+    def void_by_chip(
+        self, machine: Machine, seq: int, chip: Chip, link: InProcessLink
+    ) -> Voided | None:
         """Take one back with a chip on the reader: the one that took it, or one that did not."""
+        voided = None
         try:
             voided = machine.void(seq, link)
             if voided:
@@ -270,6 +274,7 @@ class Story:
         chip.note()
         if not machine.was_cut:
             self.witness.hear_voids(machine)
+        return voided
 
     def after(self, machine: Machine) -> None:
         """What an officer does after the power came back: start, and answer the question."""

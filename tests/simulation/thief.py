@@ -24,6 +24,7 @@ from tests.simulation.witness import Named
 if TYPE_CHECKING:
     from tests.simulation.story import Story
 
+TWICE, EXPOSED = "counterfeit: rupiah given twice", "counterfeit: rupiah exposed there"
 AFTER = "counterfeit chip of a retired generation"
 FAMILIES, MACHINES = 5, 3
 """Laid on so many terminals at a time: the counterfeits of so many families."""
@@ -156,8 +157,8 @@ def reckon(story: Story, held: dict[Named, Entry], evidence: dict[Named, Entry])
         excess <= exposed,
         f"Rp{excess} were given twice, Rp{exposed} exposed",
     )
-    witness.found["counterfeit: rupiah given twice"] += excess
-    witness.found["counterfeit: rupiah exposed there"] += exposed
+    witness.found[TWICE] += excess
+    witness.found[EXPOSED] += exposed
 
 
 def rights_by_chip(story: Story) -> dict[Right, dict[Named, int]]:

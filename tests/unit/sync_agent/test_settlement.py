@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from card_codec.keys import PrivateKey
-from ledger.entry import Commit, Void
+from ledger.element import RedemptionId, Right
+from ledger.entry import Basis, Commit, Void
 from ledger.errors import RecordError
 from ledger.mac_verdict import Finding
 from sync_agent.errors import ProvinceError
 from sync_agent.province import schema
-from sync_agent.province.cases import Why
+from sync_agent.province.cases import Claim, Why
+from sync_agent.province.judging import _settled_case
 from sync_agent.province.settlement import (
     Mark,
     Named,
@@ -238,6 +240,16 @@ def test_late_verdict_does_not_choose_among_late_records(world: SyncWorld) -> No
     assert told(world) == STOOD
     world.province.macs.take(issuer.file(verdict))
     assert told(world) == STOOD
+
+
+def test_later_ledger_that_lowers_a_right_accuses_nobody_of_a_settled_window() -> None:
+    right = Right(b"8 bytes.", 0, 1, 1)
+    held = Claim(RedemptionId(1, 1, 1), bytes(32), 2, True, Basis.HOME)
+    late = dataclasses.replace(held, id=RedemptionId(2, 1, 1), late=True)
+    assert _settled_case(right, 1, [held], None) is None
+    case = _settled_case(right, 1, [late, held], None)
+    assert case is not None
+    assert (case.counted, case.losers, case.why) == ((held,), (late,), Why.SETTLED)
 
 
 @given(damage=st.integers(0, 600), bit=st.integers(0, 7))

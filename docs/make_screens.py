@@ -59,12 +59,12 @@ def _take(chromium: Browser, name: str, walk: Callable[[Screen], object]) -> Non
             page.wait_for_selector("body[data-live]")
             walk(Screen(page, opened))
             page.wait_for_timeout(SETTLED_MS)
-            _keep(name, page)
+            keep(name, page)
             page.close()
         opened.close()
 
 
-def _keep(name: str, page: Page) -> None:
+def keep(name: str, page: Page) -> None:
     """As it is, if that is small; else with fewer colours."""
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     out = io.BytesIO()

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, cast
 
 from card_codec.chip.diversify import KeyName
 from card_codec.chip.errors import ChipError, ChipLinkError
@@ -16,12 +16,15 @@ from card_codec.chip.record import CardRecord
 from card_codec.credential import VerifiedCredential, verify_credential
 from card_codec.readers.errors import ReaderError
 from card_codec.readers.status import ReaderState
+from card_codec.refusal import Refused
+from ledger.card_keys import OpenedCardKeys
 from provisioning.chip_masters import FileMasters, Purpose, purpose_of
 from provisioning.decree import full_trust
 from provisioning.keys import ISSUER
 from provisioning.office import Office
 from provisioning.policy_table import read_policy_table
 from provisioning.station import Station
+from terminal.chip_tap import hear_chip
 from tests.chip_world import counting
 from tests.unit.provisioning.played import KEC_1, KEC_2, NOW
 from virtual_card.desfire import DesfireCard
@@ -111,6 +114,22 @@ COUNTERS = tuple(
         (Purpose.AWAY, 3),
     )
 )
+
+
+SERVED = "served"
+
+
+def heard_at(station: Station, card: DesfireCard, counter: Counter) -> str:
+    """What a terminal makes of this card: `SERVED`, or the reason of its refusal.
+
+    By the road of every tap; only what a terminal knows of its own journal is left out.
+    """
+    keys = cast(OpenedCardKeys, counter)  # of it a tap asks for a card's key alone
+    with StationLink(card) as link:
+        tap = hear_chip(link, station.trust, keys, draw=counting(5))
+    if isinstance(tap.heard, Refused):
+        return tap.heard.reason
+    return SERVED if tap.chip is not None else "key not held"
 
 
 def serves(station: Station, card: DesfireCard, counter: Counter) -> bool:

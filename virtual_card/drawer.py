@@ -1,13 +1,18 @@
 """``python -m virtual_card.drawer``: the demo's chip cards, held by a process of their own.
 
-    --dir FOLDER --readers N --blank N
+    --dir FOLDER --blank N --link local|pcsc
 
-FOLDER keeps the cards from run to run. Each reader is a socket ``readerN.sock`` there; a card that
-was laid on it answers whoever connects, one at a time. Orders come one a line on stdin, and each is
-answered by one line of JSON on stdout:
+FOLDER keeps the cards from run to run. There are two readers. By ``local`` each is a socket
+``readerN.sock`` in FOLDER; a card that was laid on it answers whoever connects, one at a time. By
+``pcsc`` they are the two slots of a virtual reader of a real pcscd, which runs for as long as this
+process does, in namespaces of its own; its clients find it by the environment that the first line
+names. The process ends at once where that cannot be had.
 
-    lay READER UID…    the card with that UID on that reader, taken off every other; of several the
-                       next one as soon as the one before was personalised and given back
+Orders come one a line on stdin, and each is answered by one line of JSON on stdout:
+
+    lay READER UID…    the card with that UID on that reader, taken off every other; of several
+                       (local alone) the next one as soon as the one before was personalised and
+                       given back
     take READER        the reader is empty
     list               the UIDs of all cards
 """
@@ -19,40 +24,89 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
+import signal
 import socket
 import struct
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from virtual_card.desfire import DesfireCard
 from virtual_card.memory import EV3, DataFile, Memory
+from virtual_card.pcscd import SLOTS, SOCKET, START_S, Service, inside, is_installed
+from virtual_card.vpcd import PORT, OnReader
 
+PCSCD = "pcscd"
+SOCKET_PATH_MAX = 100  # bytes; a socket's address holds 107
 _LENGTH = struct.Struct(">H")
 _GET_ATR = b"\x04"
 
 
 def main() -> None:
-    """Serve until stdin ends."""
+    """Serve until stdin ends, or SIGTERM comes."""
     parser = argparse.ArgumentParser(prog="virtual_card.drawer")
     parser.add_argument("--dir", type=Path, required=True)
-    parser.add_argument("--readers", type=int, default=2)
     parser.add_argument("--blank", type=int, default=0)
+    parser.add_argument("--link", choices=["local", "pcsc"], default="local")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    drawer = Drawer(asked.dir, blank=asked.blank)
-    readers = {
-        str(n): SocketReader(asked.dir / f"reader{n}.sock") for n in range(1, asked.readers + 1)
-    }
-    _say({"ready": True, "readers": [reader.name for reader in readers.values()], **drawer.told()})
-    for line in sys.stdin:
-        _say(_order(line.split(), drawer, readers))
-    for reader in readers.values():
-        reader.close()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if asked.link == "local":
+        drawer = Drawer(asked.dir, blank=asked.blank)
+        _serve(drawer, [SocketReader(asked.dir / f"reader{n}.sock") for n in (1, 2)], {})
+    elif asked.inside:
+        _serve_inside(asked.dir, blank=asked.blank)
+    else:
+        _go_inside(asked.dir)
 
 
-def _order(words: list[str], drawer: Drawer, readers: dict[str, SocketReader]) -> dict[str, object]:
+def _go_inside(folder: Path) -> None:
+    """Become this same program in namespaces of its own."""
+    folder = folder.resolve()
+    sockets = folder / PCSCD / "run"
+    if not is_installed() or len(bytes(sockets / SOCKET.name)) > SOCKET_PATH_MAX:
+        sys.exit("no pcscd with a virtual reader can be had here")
+    shutil.rmtree(folder / PCSCD, ignore_errors=True)
+    sockets.mkdir(parents=True, mode=0o700)
+    (folder / PCSCD).chmod(0o700)
+    again = [sys.executable, "-m", "virtual_card.drawer", *sys.argv[1:], "--inside"]
+    command = inside(again, socket_folder=sockets)
+    os.execvp(command[0], command)  # noqa: S606 - a list, no shell reads it
+
+
+def _serve_inside(folder: Path, *, blank: int) -> None:
+    """Serve on the slots of a pcscd that ends with this process."""
+    folder = folder.resolve()
+    service = Service(folder / PCSCD)
+    try:
+        service.start()
+        slots = [PcscReader(name, PORT + number) for number, name in enumerate(SLOTS)]
+        where = str(folder / PCSCD / "run" / SOCKET.name)
+        _serve(Drawer(folder, blank=blank), slots, {"PCSCLITE_CSOCK_NAME": where})
+    finally:
+        service.stop()
+        shutil.rmtree(folder / PCSCD, ignore_errors=True)
+
+
+def _serve(drawer: Drawer, listed: Sequence[Reader], environment: dict[str, str]) -> None:
+    readers = {str(number): reader for number, reader in enumerate(listed, 1)}
+    names = [reader.name for reader in listed]
+    _say({"ready": True, "readers": names, "environment": environment, **drawer.told()})
+    try:
+        for line in sys.stdin:
+            _say(_order(line.split(), drawer, readers))
+    finally:
+        for reader in listed:
+            reader.close()
+
+
+def _order(words: list[str], drawer: Drawer, readers: dict[str, Reader]) -> dict[str, object]:
     match words:
         case ["lay", reader, *uids] if (
             reader in readers and uids and set(uids) <= set(drawer.cards)
@@ -81,6 +135,12 @@ class KeptCard(DesfireCard):
         super().__init__(memory)
         self._path = path
         self._kept = b""
+
+    def process(self, apdu: bytes) -> bytes:
+        """Answer, once what it changed is kept."""
+        answer = super().process(apdu)
+        self.keep()
+        return answer
 
     @property
     def is_made(self) -> bool:
@@ -129,6 +189,59 @@ class Drawer:
     def told(self) -> dict[str, object]:
         """Which cards there are."""
         return {"cards": list(self.cards)}
+
+
+class Reader(Protocol):
+    """A reader on which a card lies, or none."""
+
+    name: str
+
+    def lay(self, *cards: KeptCard) -> None:
+        """Lay a card down; what lies there is taken away."""
+        ...
+
+    def take(self, uid: str | None = None) -> None:
+        """Take the card away; with a UID, only that one."""
+        ...
+
+    def close(self) -> None:
+        """No reader any more."""
+        ...
+
+
+class PcscReader:
+    """A slot of the virtual reader of our own pcscd."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name = name
+        self._port = port
+        self._lying: OnReader | None = None
+
+    def lay(self, *cards: KeptCard) -> None:
+        """Lay a card down; what lies there is taken away."""
+        self.take()
+        lying = OnReader(cards[0], port=self._port)
+        end = time.monotonic() + START_S
+        while self._lying is None:
+            try:
+                lying.put()
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)  # pcscd is up, its virtual reader not yet
+            else:
+                self._lying = lying
+
+    def take(self, uid: str | None = None) -> None:
+        """Take the card away; with a UID, only that one."""
+        lying = self._lying
+        if lying is not None and uid in {None, lying.card.uid.hex()}:
+            self._lying = None
+            lying.take()
+
+    def close(self) -> None:
+        """No reader any more."""
+        self.take()
 
 
 class SocketReader:
@@ -185,8 +298,6 @@ class SocketReader:
         card.power_off()
         while (body := _received(connection)) is not None and self._card is card:
             answer = card.atr if body == _GET_ATR else card.process(body)
-            if body != _GET_ATR:
-                card.keep()
             connection.sendall(_LENGTH.pack(len(answer)) + answer)
         card.power_off()
         if self._next and self._card is card and card.is_made:

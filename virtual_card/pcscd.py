@@ -7,6 +7,7 @@ are. So it runs only in a mount and network namespace of its own, which `inside`
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -23,7 +24,9 @@ DEVICENAME   /dev/null:0x8C7B
 LIBPATH      {DRIVER}
 CHANNELID    0x8C7B
 """
+HIDE_USB = "{ [ ! -d /dev/bus/usb ] || mount -t tmpfs tmpfs /dev/bus/usb; }"
 START_S = 10
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 def is_installed() -> bool:
@@ -32,13 +35,23 @@ def is_installed() -> bool:
     return DRIVER.exists() and all(shutil.which(name) is not None for name in programs)
 
 
-def inside(command: Sequence[str]) -> list[str]:
+def inside(command: Sequence[str], *, socket_folder: Path | None = None) -> list[str]:
     """The command that runs another one in namespaces of its own: loopback alone, an empty /run.
 
-    Who is not root becomes root there, if the machine lets them.
+    Who is not root becomes root there, if the machine lets them. No reader of this machine can be
+    opened there: its own pcscd keeps them.
+
+    Args:
+        command: what to run there.
+        socket_folder: where pcscd's socket is to lie outside too, for clients that are told so by
+            ``PCSCLITE_CSOCK_NAME``; it must not lie under /run.
     """
     as_root = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    shell = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"'
+    steps = ["mount -t tmpfs tmpfs /run", "ip link set lo up", HIDE_USB]
+    if socket_folder is not None:
+        bind = f"mount --bind {shlex.quote(str(socket_folder))} {SOCKET.parent}"
+        steps += [f"mkdir {SOCKET.parent}", bind]
+    shell = " && ".join([*steps, 'exec "$@"'])
     return ["unshare", "--net", "--mount", *as_root, "sh", "-c", shell, "sh", *command]
 
 
@@ -64,6 +77,7 @@ class Service:
         with (self._folder / "pcscd.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *ENDS_WITH_US,
                     *("pcscd", "--foreground", "--error"),
                     *("--config", str(self._folder / "reader.conf.d")),
                     *_without_polkit(),

@@ -51,9 +51,8 @@ def create_app(stage: Stage, *, homes: list[str], shown: Report) -> FastAPI:
             {"url": c.page.url if c.page else "", "home": home}
             for c, home in zip(stage.counters, homes, strict=True)
         ]
-        html = page.get_template("demo.html").render(
-            folder=_short(stage.folder), steps=STEPS, counters=counters, **shown
-        )
+        values = {**shown, "steps": STEPS, "counters": counters, "link": stage.says_of_chips()}
+        html = page.get_template("demo.html").render(folder=_short(stage.folder), **values)
         return HTMLResponse(html)
 
     @app.get("/stage")

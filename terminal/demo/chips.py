@@ -1,8 +1,10 @@
 """The demo's chip cards: they live in another program, and lie on each counter's reader by turns.
 
 The program holds cards in software and belongs to the checkout alone; where it is not, the drawer
-has paper cards only. Each reader is a socket of this machine: the program and the counters speak
-over it as over a reader, with nothing between them, and no root, pcscd or hardware is needed.
+has paper cards only. Where pcscd with a virtual reader is installed, and this user may make a
+namespace, the program runs a pcscd of its own there, and the counters ask it through the real PC/SC
+library by the names of its readers; the machine's own pcscd and readers are never touched. Else
+each reader is a socket of this machine, with nothing between the program and the counters.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +25,26 @@ from terminal.errors import DemoError
 PROGRAM = "virtual_card.drawer"
 CHECKOUT = Path(__file__).parents[2]
 FOLDER = "chips"
-READERS = 2
-SAID = "chips: cards in software, in-process link over a socket; no card reader is used"
 
 Report = dict[str, Any]
+
+
+class Link(StrEnum):
+    """How the counters reach the cards; the value is the program's word for it."""
+
+    PCSC = "pcsc"
+    LOCAL = "local"
+
+
+SAID = {
+    Link.PCSC: "Cards in software, on the virtual readers of a real pcscd of the demo's own.",
+    Link.LOCAL: (
+        "Cards in software, by an in-process link: no pcscd with a virtual reader is here, or no"
+        " right to start one."
+    ),
+}
+MADE = "chips: cards in software; made by an in-process link over a socket"
+"""How the demo's cards were personalised."""
 
 
 def is_here() -> bool:
@@ -39,12 +59,16 @@ class ChipDrawer:
     Attributes:
         readers: name of each counter's reader, as a terminal is told it.
         cards: UIDs of all cards.
+        link: how they are reached.
+        environment: what a program needs in its environment to find the readers.
         lying: UID of the card on each reader, by its number from 1.
     """
 
     process: subprocess.Popen[str]
     readers: list[str]
     cards: list[str]
+    link: Link
+    environment: dict[str, str]
     lying: dict[int, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -93,18 +117,27 @@ class ChipDrawer:
             raise DemoError(told["error"])
 
 
-def start_chips(folder: Path, *, blank: int) -> ChipDrawer:
-    """Start the program that holds the cards.
+def start_chips(folder: Path, *, blank: int, links: Sequence[Link] = tuple(Link)) -> ChipDrawer:
+    """Start the program that holds the cards, by the first link that can be had.
 
     Args:
         folder: the demo's.
         blank: how many cards there are to be.
+        links: how the counters may reach them, the best first.
 
     Raises:
         DemoError: it did not start.
     """
+    for link in links:
+        drawer = _start(folder, blank=blank, link=link)
+        if drawer is not None:
+            return drawer
+    raise DemoError("the program with the chip cards did not start")
+
+
+def _start(folder: Path, *, blank: int, link: Link) -> ChipDrawer | None:
     command = [sys.executable, "-m", PROGRAM, "--dir", str(folder / FOLDER)]
-    command += ["--readers", str(READERS), "--blank", str(blank)]
+    command += ["--blank", str(blank), "--link", link]
     process = subprocess.Popen(  # the caller stops it
         [*ENDS_WITH_US, *command],
         cwd=CHECKOUT,
@@ -118,6 +151,7 @@ def start_chips(folder: Path, *, blank: int) -> ChipDrawer:
         told = json.loads(line)
     except ValueError:
         process.kill()
-        process.wait()
-        raise DemoError("the program with the chip cards did not start") from None
-    return ChipDrawer(process, list(told["readers"]), list(told["cards"]))
+        process.communicate()
+        return None
+    found = dict(told["environment"])
+    return ChipDrawer(process, list(told["readers"]), list(told["cards"]), link, found)

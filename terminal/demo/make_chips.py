@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.folder import write_whole
-from terminal.demo.chips import SAID, ChipDrawer, is_here, start_chips
+from terminal.demo.chips import MADE, ChipDrawer, Link, is_here, start_chips
 from terminal.demo.programs import call
 from terminal.errors import DemoError
 
@@ -46,7 +46,7 @@ def make_chips(
     given = [word for root in folders for word in ("--terminal", root)]
     call("betang-provision", "redeem-keys", *given, *opens)
     chosen = _choose(households)
-    chips = start_chips(folder, blank=CARDS)
+    chips = start_chips(folder, blank=CARDS, links=(Link.LOCAL,))
     try:
         return _personalise(chips, chosen, opens)
     finally:
@@ -69,7 +69,7 @@ def _personalise(
             "household": of["household"],
             "card": f"{of['household']}{made[of['household']]['issue']:02x}",
             "status": "ok",
-            "link": SAID,
+            "link": MADE,
             "of": of,
         }
         for of in chosen

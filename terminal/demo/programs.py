@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from terminal.errors import DemoError
 
 CALL_SECONDS = 120
 STOP_SECONDS = 10
+EMPTY: Mapping[str, str] = MappingProxyType({})
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
@@ -75,11 +79,19 @@ class Serving:
             self.process.stdout.close()
 
 
-def serve(program: str, *words: str | Path, log: Path) -> Serving:
+def serve(
+    program: str, *words: str | Path, log: Path, environment: Mapping[str, str] = EMPTY
+) -> Serving:
     """Start a serving program and wait for its ready line.
 
     It is told to end when the thread that starts it ends, so that a killed demo leaves nothing
     behind: call this from a thread that lives as long as the demo.
+
+    Args:
+        program: a console script.
+        words: what to tell it.
+        log: what it complains of is kept there.
+        environment: what it needs beside our own.
 
     Raises:
         DemoError: it ended before it was ready.
@@ -87,8 +99,7 @@ def serve(program: str, *words: str | Path, log: Path) -> Serving:
     with log.open("a", encoding="utf-8") as errors:
         process = subprocess.Popen(  # the caller stops it
             [*ENDS_WITH_US, *command(program, *words)], stdout=subprocess.PIPE, stderr=errors,
-            text=True,
-            stdin=subprocess.DEVNULL,
+            text=True, stdin=subprocess.DEVNULL, env={**os.environ, **environment},
         )  # fmt: skip
     line = process.stdout.readline() if process.stdout else ""
     try:

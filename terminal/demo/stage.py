@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from terminal.demo.chips import ChipDrawer, start_chips
+from terminal.demo.chips import SAID, ChipDrawer, start_chips
 from terminal.demo.pages import Page
 from terminal.demo.prepare import PIN_FILE
 from terminal.demo.programs import Serving, call, command, serve
@@ -39,6 +39,7 @@ class CounterOnStage:
     starts: int = 0
     port: int = 0
     reader: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     exposed: tuple[str, Report] = ("", {})
 
@@ -46,7 +47,9 @@ class CounterOnStage:
         """Start the counter's program; the same port again after a restart."""
         words = ["--config", self.config, "--port", str(self.port), "--embed", self.embed]
         words += ["--reader", self.reader] if self.reader else []
-        self.serving = serve("betang-terminal", "serve", *words, log=self.log)
+        self.serving = serve(
+            "betang-terminal", "serve", *words, log=self.log, environment=self.environment
+        )
         url = self.serving.ready["url"]
         self.port = urllib.parse.urlsplit(url).port or 0
         self.page = Page(url)
@@ -143,7 +146,7 @@ class Stage:
         if self._has_chips:
             self.chips = self._pool.submit(start_chips, self.folder, blank=0).result()
             for counter, reader in zip(self.counters, self.chips.readers, strict=True):
-                counter.reader = reader
+                counter.reader, counter.environment = reader, self.chips.environment
         starts = [self._pool.submit(c.start) for c in self.counters]
         starts.append(self._pool.submit(self._start_province))
         starts += [self._pool.submit(c.open_day, self.folder / PIN_FILE) for c in self.counters]
@@ -177,6 +180,10 @@ class Stage:
             self.chips.take(counter)
         else:
             self.chips.lay(counter, uid)
+
+    def says_of_chips(self) -> str:
+        """How the chip cards are reached, in a sentence."""
+        return SAID[self.chips.link] if self.chips else ""
 
     def lying(self) -> dict[int, str]:
         """UID of the chip card on each counter's reader."""

@@ -70,6 +70,7 @@ def _page(
         said=(words.say(said),) if said else (),
         config=answers.counter.folder.config,
         is_open=day.is_open(),
-        at=f"{words.date(day.now())}, {words.time(day.now())}",
+        date=words.date(day.now()),
+        clock=words.clock(day.now()),
         pin_length=PIN_LENGTH_MAX,
     )

@@ -262,6 +262,8 @@ def _done(redeemed: Redeemed, slip: Slip, *, act: str, words: Words, state: Coun
     lines = [words.rich("v.no", no=redeemed.number), gets(approved, words), pays(approved, words)]
     if redeemed.recovered:
         lines.append(words.rich("v.recovered"))
+    if approved.basis is Basis.EXCEPTION:
+        lines.append(words.rich("v.exception"))
     if approved.basis is Basis.AWAY and state.twice_rupiah:
         lines.append(words.rich("v.twice", rp=words.money(state.twice_rupiah)))
     return Screen(

@@ -20,6 +20,14 @@ from terminal.web.screen import fault
 
 QUIET = frozenset({ReaderState.NO_CARD, ReaderState.CARD})
 """What a reader is in all day: nothing is wrong."""
+STATUS = {
+    ReaderState.NO_CARD: "status.lay_card",
+    ReaderState.MUTE: "status.tap_again",
+    ReaderState.CARD_REMOVED: "status.tap_again",
+    ReaderState.CARD_CHANGED: "status.other_card",
+    ReaderState.TWO_CARDS: "status.one_card",
+}
+"""What hands can put right is told as what to do; anything else is a fault."""
 
 
 class Laid(Asked):
@@ -95,5 +103,6 @@ def _give(answers: Answers, request: Request, id: str) -> Response:
 def reader_fault(answers: Answers, request: Request, error: CardFaultError) -> Response:
     """What the reader is in, as a screen: nothing was given, and the card may be laid again."""
     words = answers.words(request)
-    screen = fault(f"reader.{error.state}", words, reader=error.reader)
+    status = STATUS.get(error.state, "status.fault")
+    screen = fault(f"reader.{error.state}", words, status=status, reader=error.reader)
     return answers.screen(request, screen, status=409)

@@ -42,7 +42,7 @@ def test_day_is_opened_and_closed_by_keyboard_alone(page: Page, point: Point) ->
     page.keyboard.type(PIN)  # the hand is there already
     page.keyboard.press("Enter")
     page.wait_for_selector(".said")
-    assert page.inner_text(".said") == "Hari dibuka."
+    assert page.inner_text(".said") == "Nama dan cip terbuka."
     assert PIN not in page.content()
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})

@@ -98,6 +98,23 @@ def test_sync_with_the_cable_out_sends_nothing(demo: Demo, page: Page) -> None:
     _press(page, 2, "sync", "the cable is out")
 
 
+def test_chip_on_a_counters_pcsc_reader_is_served(demo: Demo, page: Page) -> None:
+    """Debian's pcscd and virtual reader are installed here: the demo says that it uses them."""
+    page.goto(demo.url)
+    expect(page.locator("#link")).to_contain_text("a real pcscd of the demo's own")
+    page.locator("input[name=at][value='1']").check()
+    page.locator("#chips button.card").first.click()
+    expect(page.locator("#chips .where").first).to_have_text("on reader 1")
+    verdict = _screen(page, 1).locator("section.verdict")
+    expect(verdict).to_have_attribute("data-kind", "approved", timeout=PATIENT_MS)
+    _screen(page, 1).locator("[data-do=give]").click()
+    expect(verdict).to_have_attribute("data-kind", "done", timeout=PATIENT_MS)
+    page.locator("input[name=at][value='2']").check()
+    page.locator("#chips button.card").first.click()
+    taken = _screen(page, 2).locator("section.verdict[data-reason=already_redeemed]")
+    expect(taken).to_be_visible(timeout=PATIENT_MS)  # the card itself told counter 2
+
+
 def test_demo_stops_everything_it_started(demo: Demo) -> None:
     demo.process.send_signal(signal.SIGTERM)
     assert demo.process.wait(30) == 0

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from terminal.demo.chips import ChipDrawer, start_chips
+from terminal.demo.chips import ChipDrawer, Link, start_chips
 from terminal.demo.prepare import PIN_FILE
 from tests.integration.prepared import Prepared, Report, betang, report_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
-@pytest.fixture
-def chips(prepared: Prepared) -> Iterator[ChipDrawer]:
-    """The cards on the counters' readers, and both counters' days open."""
+@pytest.fixture(params=Link)
+def chips(
+    request: pytest.FixtureRequest, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ChipDrawer]:
+    """The cards on the counters' readers, by either link, and both counters' days open."""
     for number in (1, 2):
         pin = prepared.folder / PIN_FILE
         words = ("--config", prepared.counter(number), "--pin-file", pin, "--json")
         opened = betang("betang-terminal", "open-day", *words)
         assert opened.returncode == 0, opened.stderr
-    drawer = start_chips(prepared.folder, blank=0)
+    drawer = start_chips(prepared.folder, blank=0, links=(request.param,))
+    for name, value in drawer.environment.items():
+        monkeypatch.setenv(name, value)
     yield drawer
     drawer.stop()
+    assert drawer.process.returncode == 0
+    assert list((prepared.folder / "chips").glob("**/*.sock")) == []
+    assert not (prepared.folder / "chips" / "pcscd").exists()
     for number in (1, 2):
         betang("betang-terminal", "close-day", "--config", prepared.counter(number), "--json")
 
@@ -67,4 +80,55 @@ def test_reader_without_a_card_is_one_sentence(prepared: Prepared, chips: ChipDr
     words = ("--config", prepared.counter(1), "--reader", chips.readers[0])
     done = betang("betang-terminal", "redeem", *words, "--programme", "pangan", "--json")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "there is no card on unix:" in done.stderr
+    assert f"there is no card on {chips.readers[0]}" in done.stderr
+
+
+@contextmanager
+def started(prepared: Prepared, *links: Link) -> Iterator[ChipDrawer]:
+    drawer = start_chips(prepared.folder, blank=0, links=links or tuple(Link))
+    try:
+        yield drawer
+    finally:
+        drawer.stop()
+
+
+def test_best_link_that_can_be_had_is_taken(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here pcscd and its virtual reader are installed; on a bare machine they are not."""
+    with started(prepared) as best:
+        assert (best.link, best.readers[0].startswith("ACS ACR1252")) == (Link.PCSC, True)
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    (bare / "setpriv").symlink_to(shutil.which("setpriv") or "")
+    monkeypatch.setenv("PATH", str(bare))
+    with started(prepared) as other:
+        assert (other.link, other.readers[0].startswith("unix:")) == (Link.LOCAL, True)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_pcscd_ends_with_the_cards_however_they_end(
+    prepared: Prepared, how: signal.Signals
+) -> None:
+    ours = ["pgrep", "-f", f"pcscd.*{prepared.folder}"]
+    with started(prepared, Link.PCSC) as drawer:
+        assert subprocess.run(ours, capture_output=True, check=False).returncode == 0
+        drawer.process.send_signal(how)
+        drawer.process.wait(10)
+        end = time.monotonic() + 10
+        while subprocess.run(ours, capture_output=True, check=False).returncode == 0:
+            assert time.monotonic() < end, "a pcscd was left behind"
+            time.sleep(0.05)
+
+
+def test_pcscd_of_the_demo_sees_no_reader_of_this_machine(prepared: Prepared) -> None:
+    """It has a /run of its own, and no USB; the machine's pcscd is not asked and not replaced."""
+    theirs = Path("/run/pcscd/pcscd.comm")
+    before = theirs.exists()
+    with started(prepared, Link.PCSC) as drawer:
+        root = Path(f"/proc/{drawer.process.pid}/root")
+        assert {path.name for path in (root / "run").iterdir()} <= {"mount", "pcscd"}
+        assert (root / "run/pcscd/pcscd.comm").is_socket()
+        usb = root / "dev/bus/usb"
+        assert not usb.exists() or list(usb.iterdir()) == []
+        assert theirs.exists() == before

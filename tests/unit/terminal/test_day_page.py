@@ -38,7 +38,7 @@ def is_open(point: Point) -> bool:
 def test_pin_opens_the_day_and_the_close_wipes_it(point: Point, browser: httpx.Client) -> None:
     assert "Hari belum dibuka" in browser.get("/day").text
     told = browser.post("/day/open", data={"pin": PIN})
-    assert (told.status_code, "Hari dibuka." in told.text) == (200, True)
+    assert (told.status_code, "Nama dan cip terbuka." in told.text) == (200, True)
     assert is_open(point)
     assert PIN not in told.text
     point.show("mawar")

@@ -89,3 +89,21 @@ def test_card_remembers_across_processes_and_reader_that_is_gone_is_named(tmp_pa
         order("lay", 1, uid)
         with desk.open_card(reader) as link:
             assert link.transmit(bytes.fromhex("00a4040c06f04b48422d31")) == (b"", 0x9000)
+
+
+def test_program_without_a_pcscd_says_nothing_and_ends(tmp_path: Path) -> None:
+    """Whoever started it then takes the other link."""
+    program = [sys.executable, "-m", "virtual_card.drawer", "--link", "pcsc"]
+    done = subprocess.run(
+        [*program, "--dir", str(tmp_path)],
+        cwd=ROOT,
+        env={"PATH": "/nowhere"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "no pcscd with a virtual reader can be had here\n"
+    assert list(tmp_path.iterdir()) == []

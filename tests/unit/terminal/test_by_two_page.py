@@ -20,6 +20,7 @@ from ledger.entry import (
     Redemption,
     Refusal,
 )
+from terminal.place import SET_ASIDE_AT_HOME, SET_ASIDE_AWAY
 from terminal.words import words
 from tests.chip_page import Desk, act_of, desk_of, said
 from tests.chip_recovery import flush
@@ -201,3 +202,9 @@ def test_after_the_close_two_open_the_next_day_with_what_they_give(desk: Desk) -
     assert desk.kinds() == [Refusal, Closed, Opened, Excepted, Redemption]
     assert Handover not in desk.kinds()
     assert Observed not in desk.kinds()
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_every_reason_that_two_may_set_aside_is_told_in_words(language: str) -> None:
+    for reason in SET_ASIDE_AT_HOME | SET_ASIDE_AWAY:
+        assert words(language).say(f"o.{reason}") != f"o.{reason}"

@@ -58,7 +58,8 @@ def _open_every_road(story: Story) -> None:
     _thieves_call(story)
     if story.thief.kecamatan:
         thief.come_last(story)
-    _all_sync(story)  # a province put back from a copy may have learned of something just now
+    for _ in range(2):  # what was given just now goes up, by one of them last, and down to all
+        _all_sync(story)
 
 
 def _some_come_again(story: Story) -> None:

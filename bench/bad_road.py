@@ -26,12 +26,17 @@ class BadRoad:
 
     def __init__(self, manner: str) -> None:
         self._manner = manner
+        self.reached = False
 
     def head(self) -> HeadAnswer | None:
         return None
 
     def send(self, batch: Batch) -> Taken | None:
         del batch
+        if not self.reached:
+            self.reached = True
+            sys.stdout.write("reached\n")
+            sys.stdout.flush()
         if self._manner == "stuck":
             time.sleep(FOREVER_SECONDS)
         if self._manner == "crashing":
@@ -52,17 +57,17 @@ class BadRoad:
 def main() -> None:
     """Sync again and again until killed; a crash is followed by the next start, as a timer does."""
     manner, folder = sys.argv[1], open_folder(Path(sys.argv[2]))
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    road = BadRoad(manner)
     while True:
         if manner == "crashing":
             child = os.fork()
             if child:
                 os.waitpid(child, 0)
+                road.reached = True
                 time.sleep(RESTART_SECONDS)
                 continue
         try:
-            sync_once(folder, BadRoad(manner), now=int(time.time()))
+            sync_once(folder, road, now=int(time.time()))
         except SyncError:
             time.sleep(SLOW_SECONDS)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -37,6 +39,8 @@ from tests.world import NOW, World
 PAIRS = 500
 BLOCK = 20
 """Redemptions in a row with, then without: both halves of a pair see the same machine."""
+PHASES, PHASE_SECONDS = 6, 0.05
+"""An agent that crashes and starts again is met at each part of its round, not only at one."""
 WARM = 5
 """Redemptions after each change that do not count: a process has just begun or ended."""
 ENTRIES = 1_000_000
@@ -73,6 +77,7 @@ def _blocks(folder: Path, manner: str) -> list[tuple[float, float]]:
         medians = {}
         for bad in (True, False) if turn % 2 else (False, True):
             with _sync_beside(counter.folder.root, manner) if bad else nullcontext():
+                time.sleep(turn % PHASES * PHASE_SECONDS)
                 _redeem(counter, islice(cards, WARM))
                 medians[bad] = statistics.median(_redeem(counter, islice(cards, BLOCK)))
         found.append((medians[True], medians[False]))
@@ -93,17 +98,21 @@ def _redeem(counter: Counter, texts: Iterator[str]) -> list[float]:
 
 @contextmanager
 def _sync_beside(folder: Path, manner: str) -> Iterator[None]:
-    """A process of the agent's own that reads the journal and whose road does not work."""
+    """A process of the agent's own that reads the journal and whose road does not work.
+
+    It has begun to send when this returns: what is measured is a sync that goes wrong.
+    """
     child = subprocess.Popen(
         [sys.executable, "-m", "bench.bad_road", manner, str(folder)],
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     with ExitStack() as stack:
         stack.callback(child.wait)
-        stack.callback(child.kill)
+        stack.callback(os.killpg, child.pid, signal.SIGKILL)  # and who it started
         assert child.stdout is not None
-        if child.stdout.readline() != "ready\n":
+        if child.stdout.readline() != "reached\n":
             raise SystemExit("the agent did not start")
         yield
 

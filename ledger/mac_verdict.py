@@ -18,7 +18,7 @@ from card_codec.chip.record import RECORD_BYTES, decode_record
 from card_codec.cose import open_sign1, sign1
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
-from card_codec.trust import KeyUse, TrustList
+from card_codec.trust import KeyUse, TrustedKey, TrustList
 from ledger.errors import RecordError
 from ledger.record import U24, Record, Seconds, compress, inflate, pack, unpack
 
@@ -136,10 +136,15 @@ def write_verdicts(verdicts: Iterable[MacVerdict], signer: Signer, *, at: int) -
 
 
 def read_verdicts(data: bytes, trust: TrustList) -> VerdictFile:
-    """Read and check verdicts.
+    """Read and check verdicts; see `read_signed_verdicts`."""
+    return read_signed_verdicts(data, trust)[0]
+
+
+def read_signed_verdicts(data: bytes, trust: TrustList) -> tuple[VerdictFile, PublicKey]:
+    """Read and check verdicts; with them the key that signed.
 
     Raises:
-        RecordError: not signed by a verdict key of the trust list, or not verdicts.
+        RecordError: not signed by a verdict key of the trust list within its life, or not verdicts.
     """
 
     def find_verdict_key(kid: bytes) -> PublicKey | None:
@@ -148,14 +153,27 @@ def read_verdicts(data: bytes, trust: TrustList) -> VerdictFile:
 
     signed = inflate(data, size_max=FILE_SIZE_MAX)
     try:
-        payload, _ = open_sign1(signed, find_verdict_key, size_max=FILE_SIZE_MAX)
+        payload, key = open_sign1(signed, find_verdict_key, size_max=FILE_SIZE_MAX)
     except CardCodecError as error:
         raise RecordError(f"not verdicts of the issuer: {error.detail}") from error
     file = unpack(payload, VerdictFile, size_max=FILE_SIZE_MAX, name="file of verdicts")
     commits = [(v.uid, v.counter, v.record, v.value) for v in file.verdicts]
     if commits != sorted(set(commits)):
         raise RecordError("not verdicts: they are not in order, or one commit has two")
-    return file
+    named = trust.find(key.kid, KeyUse.VERDICT)
+    if named is None or not _within_life(named, file.at):
+        raise RecordError("not verdicts of the issuer: dated outside the life of their key")
+    return file, key
+
+
+def verdict_kids(trust: TrustList) -> frozenset[bytes]:
+    """Kids of the keys whose verdicts count: what a stolen key said is found anew by another."""
+    keys = (k for k in trust.keys if k.use is KeyUse.VERDICT and k.revoked_at is None)
+    return frozenset(k.key.kid for k in keys)
+
+
+def _within_life(key: TrustedKey, at: int) -> bool:
+    return key.valid_from <= at and (key.valid_until is None or at < key.valid_until)
 
 
 def _check(record: bytes, value: bytes) -> None:

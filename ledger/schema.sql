@@ -35,6 +35,7 @@ CREATE TABLE element (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX element_away ON element (household) WHERE basis = 2;
+CREATE INDEX element_excepted ON element (household) WHERE basis = 3;
 
 -- A void counts for every element of its id.
 CREATE TABLE voided (

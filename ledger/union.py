@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ledger.damage import translated
 from ledger.element import Element, RedemptionId, Right
-from ledger.entry import CARD_LEAF
+from ledger.entry import CARD_LEAF, Basis
 from ledger.heard_void import believed_void
 from ledger.roll import Roll
 from ledger.usage_file import read_usage, write_usage
@@ -84,11 +84,19 @@ class Known:
         return {(RedemptionId(t, ep, s), Right(household, m, p, w)) for t, ep, s, m, p, w in rows}
 
     def away_elements(self) -> list[Element]:
-        """What this terminal gave away from home, voids taken out."""
+        """What this terminal gave away from home within its quota, voids taken out."""
+        return self._given(Basis.AWAY)
+
+    def excepted_elements(self) -> list[Element]:
+        """What it gave by exception, voids taken out."""
+        return self._given(Basis.EXCEPTION)
+
+    def _given(self, basis: Basis) -> list[Element]:
+        # The number stands in the text: by a parameter SQLite would not use the partial index.
         rows = self._rows(
-            "SELECT terminal, epoch, seq, leaf, household, member, programme, window, quantity,"
-            " minute FROM element e WHERE basis = 2 AND NOT EXISTS (SELECT 1 FROM voided v"
-            " WHERE v.terminal = e.terminal AND v.epoch = e.epoch AND v.seq = e.seq)"
+            "SELECT terminal, epoch, seq, leaf, household, member, programme, window, quantity,"  # noqa: S608
+            f" minute FROM element e WHERE basis = {basis:d} AND NOT EXISTS (SELECT 1"
+            " FROM voided v WHERE v.terminal = e.terminal AND v.epoch = e.epoch AND v.seq = e.seq)"
         )
         return [
             Element(RedemptionId(t, ep, s), leaf, Right(h, m, p, w), q, minute)

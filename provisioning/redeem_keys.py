@@ -10,10 +10,11 @@ from pathlib import Path
 
 from ledger.card_keys import seal_masters
 from ledger.folder import write_whole
-from provisioning.chip_masters import FileMasters, Purpose
+from provisioning.chip_masters import FIRST_GENERATION, FileMasters, Purpose
 from provisioning.enrol import find_terminal
 from provisioning.errors import ProvisioningError
 from provisioning.office import Office
+from provisioning.policy_table import read_policy_table
 
 REDEEM_KEYS = Path("keys") / "redeem.sealed"
 """Below the terminal's folder."""
@@ -34,11 +35,24 @@ class Given:
     masters: int
 
 
-def give_redeem_keys(office: Office, terminal: Path, held: FileMasters) -> Given:
-    """Seal to an enrolled terminal every generation of the kecamatan whose rights it holds.
+def give_redeem_keys(
+    office: Office, terminal: Path, held: FileMasters, *, generations: int = 1
+) -> Given:
+    """Seal to an enrolled terminal the masters of the kecamatan whose rights it holds.
+
+    Who steals a terminal has what it holds: the generation in force, and not those that its cards
+    go on with when that one is retired.
+
+    Args:
+        office: the office.
+        terminal: its folder.
+        held: the office's masters.
+        generations: how many, from the oldest that the policy table lets count; two while the
+            next one takes over.
 
     Raises:
         ProvisioningError: it is not enrolled, has no sealing key, or no master of its is here.
+        WrongUseError: the policy table is wrong.
     """
     ordinal, epoch = find_terminal(office, terminal)
     row = office.roster.db.execute(
@@ -54,14 +68,19 @@ def give_redeem_keys(office: Office, terminal: Path, held: FileMasters) -> Given
         (ordinal, epoch),
     )
     kecamatan = tuple(code for (code,) in rows)
+    oldest = {row.kecamatan: row.oldest for row in read_policy_table(office.policy_table).chip_keys}
+    first = {code: oldest.get(code, FIRST_GENERATION) for code in kecamatan}
     masters = {
         (m.kecamatan, m.generation): m.key
         for m in held.masters
-        if m.purpose is Purpose.REDEEM and m.kecamatan in kecamatan
+        if m.purpose is Purpose.REDEEM and m.kecamatan in first
+        if 0 <= m.generation - first[m.kecamatan] < generations
     }
-    if not masters:
+    lacking = [f"{code} generation {first[code]}" for code in kecamatan
+               if (code, first[code]) not in masters]  # fmt: skip
+    if lacking:
         raise ProvisioningError(
-            f"no redeem master of {', '.join(kecamatan)} is held here; `betang-provision"
+            f"no redeem master of {', '.join(lacking)} is held here; `betang-provision"
             " chip-masters` makes what is missing"
         )
     write_whole(terminal / REDEEM_KEYS, seal_masters(masters, str(row[0])), mode=0o600)

@@ -1,7 +1,8 @@
 """New keys in the place of old ones: routine, lost, or stolen.
 
 A new key counts from the next publication. Of a root the terminals walk the chain; a decree's or a
-kecamatan's keys are named by the next root and decree; a card issuer's by the next trust list. One
+kecamatan's keys are named by the next root and decree; a card issuer's and the verdict key by the
+next trust list. One
 stolen key of a role under its threshold signs nothing, and is replaced all the same.
 """
 
@@ -13,8 +14,11 @@ from dataclasses import dataclass
 from card_codec.keys import PrivateKey, PublicKey
 from card_codec.trust import KeyUse
 from provisioning.errors import ProvisioningError, WrongUseError
-from provisioning.keys import ISSUER, OfficeRole
+from provisioning.keys import ISSUER, VERDICT, OfficeRole
 from provisioning.office import Office
+
+_TRUSTED = {ISSUER: KeyUse.ISSUER, VERDICT: KeyUse.VERDICT}
+"""Roles whose keys the trust list names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,8 @@ def rotate(
         holders: of the role; none for all of them.
         now: Unix seconds.
         new: makes a key, or is the public half of one that was made elsewhere.
-        stolen: of a card issuer: no card of its old key counts any more. Otherwise the cards it
-            issued until now stay good.
+        stolen: of a card issuer or the verdict key: nothing its old key signed counts any more.
+            Otherwise what it signed until now stays good.
 
     Raises:
         WrongUseError: no such holder.
@@ -62,8 +66,8 @@ def rotate(
             public = key.public if isinstance(key, PrivateKey) else key
             _check_new(office, role, public)
             old = office.keys.public(role)[holder]
-            if role == ISSUER:
-                _list_issuer(office, old, public, now=now, stolen=stolen)
+            if role in _TRUSTED:
+                _list_trusted(office, old, (public, _TRUSTED[role]), now=now, stolen=stolen)
             office.keys.replace(role, holder, key)
             done.append(Rotated(holder, old.kid, public.kid))
     return done
@@ -84,13 +88,15 @@ def _check_new(office: Office, role: OfficeRole, key: PublicKey) -> None:
         )
 
 
-def _list_issuer(office: Office, old: PublicKey, new: PublicKey, *, now: int, stolen: bool) -> None:
-    column = "revoked_at" if stolen else "valid_until"
+def _list_trusted(
+    office: Office, old: PublicKey, new: tuple[PublicKey, KeyUse], *, now: int, stolen: bool
+) -> None:
+    column, (key, use) = "revoked_at" if stolen else "valid_until", new
     office.roster.db.execute(
         f"UPDATE public_key SET {column} = ? WHERE spki = ?",  # noqa: S608 - our own names
         (now, old.spki),
     )
-    row = (new.spki, KeyUse.ISSUER.value, office.config.issuer, now, None, None)
+    row = (key.spki, use.value, office.config.issuer, now, None, None)
     office.roster.insert_all("public_key", [row])
 
 

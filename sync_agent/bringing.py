@@ -53,14 +53,14 @@ def bring(in_box: Path, road: Road, *, trusted: Path, now: int, taken: Container
             offer = [item for item in offer if ACKNOWLEDGEMENT_PATH.match(item.path)]
             all(_bring_one(in_box, road, item, usage) for item in offer)
             return 0
-        chained: list[OfferItem] = []
+        chained: dict[str, OfferItem] = {}
         if all(
             _bring_one(in_box, road, item, usage)
             and _bring_before(in_box, road, item, usage, taken=taken, chained=chained)
             for item in _ordered(offer)
         ):
             if offer:
-                _sweep(in_box, {item.path for item in (*offer, *chained)}, now=now)
+                _sweep(in_box, {item.path for item in (*offer, *chained.values())}, now=now)
             return sum(_count_elements(data) for data in usage)
     raise NotOursError(
         "what was fetched is never what was offered; the road damages files: try another"
@@ -88,17 +88,21 @@ def _bring_before(
     usage: list[bytes],
     *,
     taken: Container[str],
-    chained: list[OfferItem],
+    chained: dict[str, OfferItem],
 ) -> bool:
-    """The segments that a usage segment follows, back to one that was taken in.
+    """The segments that a usage segment follows, back to one that was taken in or looked at.
 
-    False when one is not what the next one names.
+    Args:
+        chained: by digest, what was looked at this time; nothing is walked twice.
+
+    Returns:
+        False when one is not what the next one names.
     """
     while item.sha256 not in taken and (before := _before(in_box, item)):
         item = before
-        if item.sha256 in taken:
+        if item.sha256 in taken or item.sha256 in chained:
             break
-        chained.append(item)
+        chained[item.sha256] = item
         if not _bring_one(in_box, road, item, usage):
             return False
     return True

@@ -11,6 +11,7 @@ from __future__ import annotations
 from card_codec.credential import Credential, check_audience, check_dates, check_kind
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
+from ledger.entry import Basis
 from ledger.policy import Scope
 from ledger.rights import Household
 from ledger.rights_file import (
@@ -19,9 +20,12 @@ from ledger.rights_file import (
     FLAG_REMOVED,
     HouseholdRow,
 )
-from terminal.grant import find_grant
+from terminal.grant import find_grant, find_unlisted_grant
 from terminal.place import Placed, find_place
 from terminal.verdict import Approved, ChipHere, ChooseMember, Found, Here, Request, Shown, Verdict
+
+UNKNOWN_PLACE = "-"
+"""Of a family whose rights are not held here."""
 
 
 def decide(shown: Shown, request: Request, here: Here) -> Verdict:
@@ -31,7 +35,7 @@ def decide(shown: Shown, request: Request, here: Here) -> Verdict:
         return refused
     household = here.household
     if household is None:
-        return Refused(Reason.RIGHT_NOT_HERE)
+        return _unlisted(shown, request, here)
     if request.programme.scope is Scope.PERSON and request.member is None:
         if not here.members:
             return Refused(Reason.NOT_ENTITLED)
@@ -64,6 +68,30 @@ def _approved(
         basis=placed.basis,
         away_left=placed.away_left,
         member_name=here.names.get(grant.right.member) if grant.right.member else None,
+    )
+
+
+def _unlisted(shown: Shown, request: Request, here: Here) -> Verdict:
+    """A genuine card of a family whose rights are not held here: only as two officers agree."""
+    of_person = request.programme.scope is Scope.PERSON
+    if here.waived is not Reason.RIGHT_NOT_HERE or isinstance(shown, Found) or of_person:
+        return Refused(Reason.RIGHT_NOT_HERE)
+    grant = find_unlisted_grant(request, shown.household, here)
+    if isinstance(grant, Refused):
+        return grant
+    return Approved(
+        right=grant.right,
+        programme=request.programme,
+        window=grant.window,
+        issue=shown.issue,
+        name=shown.name,
+        place=UNKNOWN_PLACE,
+        quantity=grant.quantity,
+        left_before=grant.left,
+        left_after=None,
+        pays=grant.quantity * request.programme.price,
+        basis=Basis.EXCEPTION,
+        away_left=None,
     )
 
 

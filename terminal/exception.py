@@ -1,7 +1,7 @@
 """The counted exception: two officers give in spite of a fault that is not the family's.
 
-At the home terminal alone, for the reasons that the policy names, so often a day as it says. Both
-are recorded before the redemption: the reason, and who agreed.
+For the reasons that the policy names, so often a day as it says. Both are recorded before the
+redemption: the reason, and who agreed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ledger.clock import day_begins
 from ledger.entry import Excepted
 from terminal.after import second_person
 from terminal.decision import Approved, Request, Verdict
+from terminal.place import SET_ASIDE_AT_HOME, SET_ASIDE_AWAY
 from terminal.redeem import (
     Desk,
     Presentation,
@@ -27,8 +28,7 @@ from terminal.redeem import (
     turn_of,
 )
 
-AT_HOME = frozenset({Reason.USE_CHIP, Reason.CARD_HISTORY_INCOMPLETE})
-"""What can be set aside where the family's home terminal knows what it gave."""
+SET_ASIDE = SET_ASIDE_AT_HOME | SET_ASIDE_AWAY
 
 Judging = Callable[[Turn], Verdict]
 
@@ -122,7 +122,7 @@ def set_aside(turn: Turn, verdict: Verdict, *, second: str, again: Judging) -> V
 
 def _per_day(desk: Desk, reason: Reason) -> int | None:
     """How often a day the policy lets two officers set a reason aside; None for never."""
-    if reason not in AT_HOME or desk.rights is None:
+    if reason not in SET_ASIDE or desk.rights is None:
         return None
     return next((e.per_day for e in desk.rights.policy.exceptions if e.reason is reason), None)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import NamedTuple
 
+from card_codec.reason import Reason
 from ledger.clock import Moment
 from ledger.element import Element, Right
 from ledger.policy import Limit, Policy, Programme, Scope, Window
@@ -19,6 +20,7 @@ from ledger.rights import Rights
 from ledger.rights_file import FLAG_CHIP, FLAG_DECEASED, FLAG_MOVED, FLAG_REMOVED, HouseholdRow
 from ledger.roll import Terminal
 from terminal.errors import WrongRequestError
+from terminal.place import SET_ASIDE_AT_HOME, SET_ASIDE_AWAY
 
 GONE = FLAG_DECEASED | FLAG_MOVED | FLAG_REMOVED
 
@@ -59,12 +61,15 @@ class Exposure:
     """What this terminal is worth to a cheat and to a thief now, rupiah.
 
     Attributes:
-        given: was given away from home, and no other terminal can know of it yet.
+        given: was given away from home or by exception, and no other terminal can know of it yet.
         away_households: families of elsewhere that may still be served by the age of the ledger.
         twice: most that they could be given here though they were given it at home too.
         home: left to the families this terminal is home to, in windows open now.
+        by_exception: most that two officers could give in one day (WIB) though it was given
+            elsewhere, by the exceptions that the policy allows.
         thief: most that could be given with this terminal's key until it is shut out: its home
-            list and all of its quota, whatever the age of the ledger.
+            list and all of its quota, whatever the age of the ledger; and for each day beyond,
+            ``by_exception``.
         chips: left to families with a chip in what a chip carries: what counterfeit chips could
             take at isolated terminals, were a redeem master of their kecamatan stolen.
     """
@@ -73,6 +78,7 @@ class Exposure:
     given: int
     away_households: int
     twice: int
+    by_exception: int
     home: int
     thief: int
     chips: int
@@ -88,7 +94,7 @@ class Bearing:
         moment: the time.
         taken: units taken of each right.
         away: what this terminal gave away from home in windows that are not over.
-        unheard: that part of it which no other terminal can know of yet.
+        unheard: what it gave so, or by exception, and no other terminal can know of yet.
     """
 
     moment: Moment
@@ -137,6 +143,7 @@ def exposure(rights: Rights, known: Bearing, me: Terminal, *, event: int | None 
         given=sum(e.quantity * worth.get(e.right.programme, 0) for e in known.unheard),
         away_households=max(0, allowed - len(served)),
         twice=sum(twice.values()),
+        by_exception=_by_exception(rights.policy, left, me.ordinal),
         home=sum(home.values()),
         thief=sum(home.values()) + sum(whole.values()),
         chips=sum(one.left for one in left if one.chip),
@@ -146,6 +153,21 @@ def exposure(rights: Rights, known: Bearing, me: Terminal, *, event: int | None 
         ),
         event=None if event is None else _event(rights, left, me, event),
     )
+
+
+def _by_exception(policy: Policy, left: Sequence[_Left], me: int) -> int:
+    """One redemption each: to families of elsewhere, by paper to families with a chip.
+
+    To a family that is not listed here, one unit.
+    """
+    allowed = {e.reason: e.per_day for e in policy.exceptions}
+    unlisted = allowed.get(Reason.RIGHT_NOT_HERE, 0)
+    away = sum(allowed.get(reason, 0) for reason in SET_ASIDE_AWAY) - unlisted
+    chip = sum(allowed.get(reason, 0) for reason in SET_ASIDE_AT_HOME - SET_ASIDE_AWAY)
+    elsewhere = nlargest(away, (one.left for one in left if one.home != me))
+    at_home = nlargest(chip, (one.left for one in left if one.home == me and one.chip))
+    unit = max((p.worth for p in policy.programmes if p.scope is Scope.HOUSEHOLD), default=0)
+    return sum(elsewhere) + sum(at_home) + unlisted * unit
 
 
 def _event(rights: Rights, left: Sequence[_Left], me: Terminal, count: int) -> OfEvent:

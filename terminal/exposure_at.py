@@ -35,7 +35,7 @@ def exposure_at(desk: Desk, *, event: int | None = None) -> Exposure:
 
 
 def given_unheard(desk: Desk) -> int:
-    """Worth of what was given away from home and no other terminal can know of yet, rupiah."""
+    """Worth of what no other terminal can know of yet: away from home, or by exception; rupiah."""
     if desk.rights is None:
         return 0
     worth = {p.number: p.worth for p in desk.rights.policy.programmes}
@@ -45,4 +45,5 @@ def given_unheard(desk: Desk) -> int:
 def _unheard(desk: Desk) -> list[Element]:
     acknowledged = desk.journal.acknowledged()
     told = acknowledged.seq if acknowledged else 0
-    return [e for e in desk.journal.known().away_elements() if e.id.seq > told]
+    known = desk.journal.known()
+    return [e for e in (*known.away_elements(), *known.excepted_elements()) if e.id.seq > told]

@@ -10,11 +10,12 @@ from terminal.exposure import Exposure
 def exposure_table(found: Exposure) -> Iterator[str]:
     """Lines of the report."""
     rows = [
-        ("given away from home, and no other terminal can know of it yet", found.given),
+        ("given away or by exception, and no other terminal can know of it yet", found.given),
         (
             f"could still be given twice ({found.away_households} families of elsewhere)",
             found.twice,
         ),
+        ("two officers could give twice by exception, in a day", found.by_exception),
         ("left to the families this terminal is home to", found.home),
         ("a thief of this terminal could give, until it is shut out", found.thief),
         ("counterfeit chips could take, were a redeem master stolen", found.chips),

@@ -50,6 +50,16 @@ def find_grant(request: Request, household: Household, here: Here) -> Grant | Re
     return next((r for r in refused if r.reason is Reason.MORE_THAN_LEFT), refused[-1])
 
 
+def find_unlisted_grant(request: Request, household: bytes, here: Here) -> Grant | Refused:
+    """One unit to a family of which nothing is known here but what it took."""
+    windows = sorted(request.programme.windows, key=lambda w: w.closes)
+    window = next((w for w in windows if _runs(w, here.moment)), None)
+    if window is None:
+        return _no_window(windows, here.moment)
+    right = Right(household, 0, request.programme.number, window.number)
+    return _from_window(request, window, right, owed=1, here=here)
+
+
 def _right(request: Request, household: Household, window: Window) -> Right:
     member = (request.member or 0) if request.programme.scope is Scope.PERSON else 0
     return Right(household.row.household, member, request.programme.number, window.number)

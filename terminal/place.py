@@ -12,6 +12,17 @@ from ledger.rights_file import FLAG_CHIP
 from terminal.grant import Grant
 from terminal.verdict import Here, Request
 
+OF_FAMILIES = frozenset({Reason.NOT_SERVED_AWAY, Reason.AWAY_QUOTA_USED, Reason.LEDGER_STALE})
+"""How many families of elsewhere; what two officers set aside has a quota of its own."""
+SET_ASIDE_AWAY = OF_FAMILIES | {
+    Reason.AWAY_PROGRAMME_USED, Reason.AWAY_PART_USED, Reason.LEDGER_TOO_OLD, Reason.RIGHT_NOT_HERE,
+}  # fmt: skip
+"""What two officers may set aside away from home."""
+SET_ASIDE_AT_HOME = frozenset(
+    {Reason.USE_CHIP, Reason.CARD_HISTORY_INCOMPLETE, Reason.LEDGER_TOO_OLD}
+)
+"""What they may set aside where the family's home terminal knows what it gave."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -30,16 +41,19 @@ class Placed:
 def find_place(
     request: Request, grant: Grant, household: Household, here: Here
 ) -> Placed | Refused:
-    """Home, or away within the quotas; then the age of the ledger over either."""
+    """Home, or away within the quotas; then the age of the ledger over either.
+
+    A reason that two officers have set aside does not count; all others do.
+    """
     refused, at_home = _by_card(request, grant, household, here), here.home == here.me
     if refused and not (at_home and refused.reason is here.waived):
         return refused
-    if at_home:
-        if here.freshness is None:
-            return Refused(Reason.LEDGER_TOO_OLD)
-        return Placed(grant, Basis.EXCEPTION if refused else Basis.HOME)
-    point = here.point_of(here.home) if here.home else None
-    return _away(request, grant, here, point=point)
+    if not at_home:
+        point = here.point_of(here.home) if here.home else None
+        return _away(request, grant, here, point=point)
+    if here.freshness is None and here.waived is not Reason.LEDGER_TOO_OLD:
+        return Refused(Reason.LEDGER_TOO_OLD)
+    return Placed(grant, Basis.EXCEPTION if here.waived else Basis.HOME)
 
 
 def _by_card(request: Request, grant: Grant, household: Household, here: Here) -> Refused | None:
@@ -62,20 +76,46 @@ def _can_be_asked(here: Here) -> bool:
 
 
 def _away(request: Request, grant: Grant, here: Here, *, point: str | None) -> Placed | Refused:
-    if here.away_quota == 0:
-        return Refused(Reason.NOT_SERVED_AWAY, Facts(point=point))
-    left = here.away_quota - len(here.away_served() | {grant.right.household})
-    if left < 0:
-        return Refused(Reason.AWAY_QUOTA_USED, Facts(point=point, count=here.away_quota))
+    refused = _by_quota(grant, here, point=point)
+    if refused:
+        return refused
     cut = _within_caps(request, grant, here, point=point)
     if isinstance(cut, Refused):
         return cut
+    refused = _by_age(grant, here, point=point)
+    if refused:
+        return refused
+    if here.waived:  # by a quota of its own, and of no other
+        return Placed(cut, Basis.EXCEPTION)
+    return Placed(cut, Basis.AWAY, _left_away(grant, here))
+
+
+def _by_quota(grant: Grant, here: Here, *, point: str | None) -> Refused | None:
+    """How many families of elsewhere this terminal may serve."""
+    if here.waived in OF_FAMILIES:
+        return None
+    if here.away_quota == 0:
+        return Refused(Reason.NOT_SERVED_AWAY, Facts(point=point))
+    if _left_away(grant, here) < 0:
+        return Refused(Reason.AWAY_QUOTA_USED, Facts(point=point, count=here.away_quota))
+    return None
+
+
+def _by_age(grant: Grant, here: Here, *, point: str | None) -> Refused | None:
+    """How many of them by a ledger of this age."""
     if here.freshness is None:
+        if here.waived is Reason.LEDGER_TOO_OLD:
+            return None
         return Refused(Reason.LEDGER_TOO_OLD)
     unused = here.away_quota - here.away_quota * here.freshness.away_percent // 100
-    if left < unused:
+    if here.waived not in OF_FAMILIES and _left_away(grant, here) < unused:
         return Refused(Reason.LEDGER_STALE, Facts(point=point))
-    return Placed(cut, Basis.AWAY, left)
+    return None
+
+
+def _left_away(grant: Grant, here: Here) -> int:
+    """Families that may be served away after this one."""
+    return here.away_quota - len(here.away_served() | {grant.right.household})
 
 
 def _within_caps(
@@ -87,9 +127,10 @@ def _within_caps(
         return grant
     given = here.away_given()
     served = {element.right.household for element in given} | {grant.right.household}
-    if cap.households is not None and len(served) > cap.households:
+    full = cap.households is not None and len(served) > cap.households
+    if full and here.waived is not Reason.AWAY_PROGRAMME_USED:
         return Refused(Reason.AWAY_PROGRAMME_USED, Facts(point=point, count=cap.households))
-    if cap.quantity is None:
+    if cap.quantity is None or here.waived is Reason.AWAY_PART_USED:
         return grant
     still = max(0, cap.quantity - sum(e.quantity for e in given if e.right == grant.right))
     if still == 0 or (request.quantity is not None and request.quantity > still):

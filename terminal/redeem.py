@@ -1,7 +1,8 @@
 """The main path: a card is shown, and something is given or refused.
 
 Read it from the top: hear the presentation, decide inside one transaction, record, and only when
-the record is on the disk say so. It never touches a network.
+the record is on the disk say so. It never touches a network. A chip goes the same way with the card
+between two such transactions: ``redeem_chip.py``.
 """
 
 from __future__ import annotations

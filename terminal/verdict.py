@@ -98,7 +98,7 @@ class Here:
         shut_by: programmes of which nothing may have been taken for this one to be given.
         price: what this household pays for one unit; None for the programme's price.
         chip: of the chip that was tapped; None for paper.
-        waived: a reason that two officers have set aside, at home.
+        waived: a reason that two officers have set aside.
     """
 
     household: Household | None

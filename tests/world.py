@@ -134,6 +134,7 @@ class World:
     online: PrivateKey = field(default_factory=PrivateKey.generate)
     log: PrivateKey = field(default_factory=PrivateKey.generate)
     issuer: PrivateKey = field(default_factory=PrivateKey.generate)
+    verdict_keys: list[TrustedKey] = field(default_factory=list)
     rows: dict[str, dict[bytes, HouseholdRow]] = field(
         default_factory=lambda: {KEC_1: {}, KEC_2: {}}
     )
@@ -369,12 +370,13 @@ class World:
         )  # fmt: skip
 
     def trust(self) -> TrustList:
-        """Card issuer and province log."""
+        """Card issuer and province log, and who may find verdicts, if anybody."""
         return TrustList(
             1,
             [
                 TrustedKey(self.issuer.public, KeyUse.ISSUER, "ID-KT", 0, None, None),
                 TrustedKey(self.log.public, KeyUse.LOG, "province", 0, None, None),
+                *self.verdict_keys,
             ],
         )
 

@@ -14,7 +14,15 @@ from card_codec.keys import PEM_BYTES_MAX, PrivateKey, PublicKey
 from ledger.folder import write_whole
 from provisioning.cli.program import Json, OfficeDir, app, report
 from provisioning.errors import ProvisioningError, WrongUseError
-from provisioning.keys import DECREE, ISSUER, ROOT, OfficeRole, kecamatan_role, office_roles
+from provisioning.keys import (
+    DECREE,
+    ISSUER,
+    ROOT,
+    VERDICT,
+    OfficeRole,
+    kecamatan_role,
+    office_roles,
+)
 from provisioning.office import open_office
 from provisioning.rotate import cards_of_stolen_keys, rotate
 
@@ -26,6 +34,7 @@ class Role(StrEnum):
     DECREE = "decree"
     KECAMATAN = "kecamatan"
     ISSUER = "issuer"
+    VERDICT = "verdict"
 
 
 @app.command()
@@ -80,20 +89,23 @@ def rotate_command(
         Path | None, typer.Option(help="The holder's new public key, made with `key`.")
     ] = None,
     stolen: Annotated[
-        bool, typer.Option("--stolen", help="Of an issuer: no card of the old key counts more.")
+        bool,
+        typer.Option("--stolen", help="Of an issuer or verdicts: what it signed is void."),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Put new keys in the place of old ones; they count from the next publication."""
     if public is not None and len(holder or ()) != 1:
         raise WrongUseError("--public is one holder's key; name that one --holder")
-    if stolen and role is not Role.ISSUER:
-        raise WrongUseError("--stolen is for an issuer; every other old key stops counting anyhow")
+    if stolen and role not in {Role.ISSUER, Role.VERDICT}:
+        raise WrongUseError(
+            "--stolen is for an issuer and for verdicts; every other old key stops counting anyhow"
+        )
     with open_office(office.resolve()) as opened:
         duty = _duty(role, kecamatan, list(opened.roster.kecamatan()))
         made = PrivateKey.generate if public is None else lambda: _read_public(public)
         done = rotate(opened, duty, holder or [], now=int(time.time()), new=made, stolen=stolen)
-        lost = cards_of_stolen_keys(opened) if stolen else 0
+        lost = cards_of_stolen_keys(opened) if stolen and role is Role.ISSUER else 0
     told = {
         "role": duty.name,
         "rotated": [
@@ -102,7 +114,7 @@ def rotate_command(
         "cards": lost,
     }
     words = f"{duty.name}: {len(done)} new keys; publish to let them count"
-    cards = f"\n{lost} families hold cards of the stolen key: issue each anew" if stolen else ""
+    cards = f"\n{lost} families hold cards of the stolen key: issue each anew" if lost else ""
     report(told, words + cards, as_json=as_json)
 
 
@@ -110,7 +122,8 @@ def _duty(role: Role, kecamatan: str | None, known: list[str]) -> OfficeRole:
     if (kecamatan is not None) != (role is Role.KECAMATAN):
         raise WrongUseError("--kecamatan goes with --role kecamatan, and only with it")
     if kecamatan is None:
-        return {Role.ROOT: ROOT, Role.DECREE: DECREE, Role.ISSUER: ISSUER}[role]
+        by_role = {Role.ROOT: ROOT, Role.DECREE: DECREE, Role.ISSUER: ISSUER, Role.VERDICT: VERDICT}
+        return by_role[role]
     if kecamatan not in known:
         raise ProvisioningError(f"this office does not serve kecamatan {kecamatan}; check the code")
     return kecamatan_role(kecamatan)

@@ -148,6 +148,10 @@ def personalise(
 def redeem_keys_command(
     office: OfficeDir,
     terminal: Annotated[list[Path], typer.Option(help="A terminal's folder; repeat it.")],
+    generations: Annotated[
+        int,
+        typer.Option(help="From the oldest in force; 2 while the next takes over.", min=1, max=3),
+    ] = 1,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
@@ -157,7 +161,10 @@ def redeem_keys_command(
     passphrase = read_passphrase(passphrase_file)
     with open_office(office.resolve()) as opened:
         held = read_masters(opened.chip_masters, passphrase)
-        given = [give_redeem_keys(opened, one.resolve(), held) for one in terminal]
+        given = [
+            give_redeem_keys(opened, one.resolve(), held, generations=generations)
+            for one in terminal
+        ]
     told = [
         {"ordinal": one.ordinal, "kecamatan": list(one.kecamatan), "masters": one.masters}
         for one in given

@@ -1,9 +1,10 @@
 """Cases: which of several redemptions of one right counts, and which are double.
 
 A pure function of what the records say and of the policy: never of who arrived first, so that
-every party that holds the same records reaches the same verdict. Only once a window is settled
-does what comes after that stand behind all that was held. The loser is kept beside the
-winner; what follows for people is decided by people.
+every party that holds the same records reaches the same verdict. What the issuer found of a chip's
+Transaction MAC goes first. Only once a window is settled does what comes after that stand behind
+all that was held. The loser is kept beside the winner; what follows for people is decided by
+people.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from enum import StrEnum
 
 from ledger.element import RedemptionId, Right
 from ledger.entry import Basis
+from ledger.mac_verdict import Finding
 
 
 class CaseKind(StrEnum):
@@ -28,6 +30,10 @@ class CaseKind(StrEnum):
 class Why(StrEnum):
     """What put the record that counts before the first that does not."""
 
+    MAC_VALID = "mac_valid"
+    """The issuer found that the chip signed it; of the other it found nothing of the kind."""
+    MAC_INVALID = "mac_invalid"
+    """The issuer found that no chip signed the other."""
     HOME = "home"
     """It was made at the home terminal."""
     BEFORE_EXCEPTION = "before_exception"
@@ -49,6 +55,8 @@ class Claim:
         at_home: made at the home terminal of household and programme, by policy.
         basis: what the record says it was given by; only an exception is believed of it.
         late: it arrived after its window was settled.
+        finding: the issuer's verdict on its Transaction MAC; None without one.
+        voided_late: it was taken back, and that arrived after its window was settled.
     """
 
     id: RedemptionId
@@ -57,6 +65,8 @@ class Claim:
     at_home: bool
     basis: Basis
     late: bool = False
+    finding: Finding | None = None
+    voided_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ def judge(
         claims: every record of it, voids taken out, in any order and any number of times.
         settled: the window is settled.
     """
-    ordered = sorted(set(claims), key=_order)
+    ordered = in_order(claims)
     total, fitting = 0, 0
     for claim in ordered:
         total += claim.quantity
@@ -106,15 +116,24 @@ def judge(
     return Case(kind, right, counted, losers, _why(counted, losers), settled)
 
 
-def _order(claim: Claim) -> tuple[bool, int, bytes, RedemptionId]:
-    return claim.late, _standing(claim), claim.leaf, claim.id
+def in_order(claims: Iterable[Claim]) -> list[Claim]:
+    """Claims as they stand before one another, each once."""
+    return sorted(set(claims), key=_order)
+
+
+def _order(claim: Claim) -> tuple[bool, int, int, bytes, RedemptionId]:
+    return claim.late, _signed(claim), _standing(claim), claim.leaf, claim.id
+
+
+def _signed(claim: Claim) -> int:
+    """0 signed by the chip, 1 nothing known, 2 not signed by it; a lost value says nothing."""
+    if claim.finding is Finding.VALID:
+        return 0
+    return 2 if claim.finding is Finding.INVALID else 1
 
 
 def _standing(claim: Claim) -> int:
-    """0 at home, 1 away from the quota, 2 by exception.
-
-    A verdict of the issuer on a chip's Transaction MAC goes before all of these, once it sends one.
-    """
+    """0 at home, 1 away from the quota, 2 by exception."""
     if claim.at_home:
         return 0
     return 2 if claim.basis is Basis.EXCEPTION else 1
@@ -123,9 +142,12 @@ def _standing(claim: Claim) -> int:
 def _why(counted: tuple[Claim, ...], losers: tuple[Claim, ...]) -> Why:
     if not counted:
         return Why.NONE
-    if losers[0].late and not counted[-1].late:
+    last, first = counted[-1], losers[0]
+    if first.late and not last.late:
         return Why.SETTLED
-    winner, loser = _standing(counted[-1]), _standing(losers[0])
+    if _signed(last) != _signed(first):
+        return Why.MAC_VALID if last.finding is Finding.VALID else Why.MAC_INVALID
+    winner, loser = _standing(last), _standing(first)
     if winner == loser:
         return Why.FINGERPRINT
     return Why.HOME if winner == 0 else Why.BEFORE_EXCEPTION

@@ -15,6 +15,7 @@ import typer
 from ledger.clock import SystemClock
 from ledger.errors import FolderError
 from ledger.head_code import read_code, read_id
+from ledger.mac_verdict import FILE_SIZE_MAX
 from sync_agent.province.accounts import Listed
 from sync_agent.province.cases import Case
 from sync_agent.province.evidence import ChainCase, Shown
@@ -25,10 +26,9 @@ from sync_agent.province.folder import (
     open_province,
     rotate_key,
 )
-from sync_agent.province.mac_questions import write_questions
+from sync_agent.province.mac_verdicts import MacCase, TakenVerdicts
 from sync_agent.province.province import Province
 from sync_agent.province.sticks import once_with
-from sync_agent.province.store import Store
 from sync_agent.roads import open_stick
 
 app = typer.Typer(no_args_is_help=True, help="The province's end of the road.")
@@ -156,13 +156,15 @@ def restored(config: Config, as_json: Json = False) -> None:
 
 @app.command()
 def cases(config: Config, as_json: Json = False) -> None:
-    """List every double with the record that counts, every fork, and who owes entries."""
+    """List every double with the record that counts, forks, missing entries, false signatures."""
     with _opened(config) as province:
         found = [_case(case) for case in province.cases()]
         chains = [_chain_case(case) for case in province.chain_cases()]
+        macs = [_mac_case(case) for case in province.macs.cases()]
     words = [f"{c['right']}: {c['winner']} counts, not {c['losers']}" for c in found]
     words += [f"{c['terminal']}: {c['kind']}, entries {c['from']} to {c['to']}" for c in chains]
-    found += chains
+    words += [f"{c['number']}: {c['kind']}, by the issuer's verdict" for c in macs]
+    found += [*chains, *macs]
     _say(found, "\n".join(words) or "no case", as_json)
 
 
@@ -250,15 +252,52 @@ def receipt(
 def ask_macs(
     config: Config,
     out: Annotated[Path, typer.Option(help="folder for the files")],
+    anew: Annotated[
+        bool, typer.Option("--all", help="those, too, on which a verdict was taken")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the Transaction MACs of all chips for the issuer, who checks them at the office."""
-    store = Store(open_province(config).store_url)
+    """Write the Transaction MACs of chips for the issuer, who checks them at the office."""
+    with _opened(config) as province:
+        files = [str(path) for path in province.macs.ask(out.resolve(), anew=anew)]
+    _say({"files": files}, "\n".join(files) or "nothing of any chip is left to ask", as_json)
+
+
+@app.command("take-verdicts")
+def take_verdicts(
+    config: Config,
+    source: Annotated[Path, typer.Option("--from", help="what betang-provision check-tmac wrote")],
+    as_json: Json = False,
+) -> None:
+    """Take the issuer's signed verdicts on Transaction MACs; exit 1 if any contradicts another."""
     try:
-        files = [str(path) for path in write_questions(store, out.resolve())]
-    finally:
-        store.close()
-    _say({"files": files}, "\n".join(files) or "no chip has committed anything yet", as_json)
+        with source.open("rb") as file:
+            data = file.read(FILE_SIZE_MAX + 1)
+    except OSError as error:
+        raise FolderError(f"{source} cannot be read: {error.strerror}; name a file") from error
+    with _opened(config) as province:
+        taken = province.macs.take(data)
+    words = (
+        f"{taken.new} new verdicts; {taken.valid} valid, {taken.invalid} invalid,"
+        f" {taken.tmv_lost} lost in this file"
+    )
+    for sentence in _doubts(taken):
+        typer.echo(sentence, err=True)
+    _say(asdict(taken), words, as_json)
+    raise typer.Exit(1 if taken.contradicted else 0)
+
+
+def _doubts(taken: TakenVerdicts) -> Iterator[str]:
+    if taken.unknown:
+        yield (
+            f"verdicts on commits of which no entry has arrived: {taken.unknown}; they are kept"
+            " and count when one does"
+        )
+    if taken.contradicted:
+        yield (
+            f"verdicts that contradict earlier ones: {taken.contradicted}; both are kept and"
+            " neither counts: ask the office to check these commits again"
+        )
 
 
 @app.command()
@@ -277,6 +316,11 @@ def _case(case: Case) -> dict[str, object]:
         "winner": case.winner,
         "losers": [claim.id.number() for claim in case.losers],
         "settled": case.settled,
+        "signatures": {
+            claim.id.number(): claim.finding.name.lower()
+            for claim in (*case.counted, *case.losers)
+            if claim.finding is not None
+        },
     }
 
 
@@ -288,6 +332,10 @@ def _chain_case(case: ChainCase) -> dict[str, object]:
         "to": case.last,
         "evidence": case.pieces,
     }
+
+
+def _mac_case(case: MacCase) -> dict[str, object]:
+    return {"kind": case.kind.value, "number": case.id.number()}
 
 
 def _redemption(one: Listed) -> dict[str, object]:

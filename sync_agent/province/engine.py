@@ -26,7 +26,7 @@ from sqlalchemy.exc import ArgumentError
 
 from sync_agent.errors import ProvinceError
 from sync_agent.province.migrations import env
-from sync_agent.province.migrations.versions import v0003_chips
+from sync_agent.province.migrations.versions import v0004_verdicts
 
 BUSY_SECONDS = 30
 PRAGMAS = (
@@ -35,7 +35,7 @@ PRAGMAS = (
     "PRAGMA wal_autocheckpoint=1000",
     "PRAGMA trusted_schema=OFF",
 )
-NEWEST = v0003_chips.revision
+NEWEST = v0004_verdicts.revision
 """The step a store must stand at."""
 COPY_ROWS_MIN = 10
 """Fewer rows are inserted: COPY takes two round trips more."""
@@ -92,14 +92,14 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def bring_in_step(db: Connection) -> None:
-    """Run the steps that the store lacks."""
-    if MigrationContext.configure(db).get_current_revision() == NEWEST:
+def bring_in_step(db: Connection, *, to: str = NEWEST) -> None:
+    """Run the steps that the store lacks, as far as this one."""
+    if MigrationContext.configure(db).get_current_revision() == to:
         return
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = db
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def append(db: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:

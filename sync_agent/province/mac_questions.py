@@ -6,7 +6,7 @@ terminal saw the card before the next commit, what it observed carries the value
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -23,14 +23,31 @@ from sync_agent.province.store import Store
 _ASKED = frozenset({RecordKind.REDEMPTION, RecordKind.VOID})
 
 
-def write_questions(store: Store, folder: Path, *, most: int = COMMITS_MAX) -> list[Path]:
-    """Write every commit of the log into numbered files of at most so many commits.
+def write_questions(
+    store: Store,
+    folder: Path,
+    *,
+    answered: Collection[tuple[bytes, int, bytes, bytes]] = (),
+    most: int = COMMITS_MAX,
+) -> list[Path]:
+    """Write commits of the log into numbered files.
+
+    Args:
+        store: the province's.
+        folder: for the files.
+        answered: uid, counter, record and value of commits that are left out.
+        most: commits in one file.
 
     Raises:
         ProvinceError: the store cannot be read.
         FolderError: the disk refused.
     """
-    commits = iter(sorted(set(asked_commits(store)), key=lambda one: (one.uid, one.counter)))
+    asked = {
+        one
+        for one in asked_commits(store)
+        if (one.uid, one.counter, one.record, one.value) not in answered
+    }
+    commits = iter(sorted(asked, key=lambda one: (one.uid, one.counter)))
     written: list[Path] = []
     while part := list(islice(commits, most)):
         path = folder / f"asked-{len(written) + 1:04d}.zst"

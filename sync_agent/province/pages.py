@@ -17,9 +17,10 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from ledger.look import look_file
 from sync_agent.errors import IntakeRefusedError, ProvinceError
 from sync_agent.province.accounts import SHOWN_MAX, Listed
-from sync_agent.province.cases import Case
+from sync_agent.province.cases import Case, Claim
 from sync_agent.province.doors import DeskKey, Rate
 from sync_agent.province.evidence import ChainCase
+from sync_agent.province.mac_verdicts import MacCase
 from sync_agent.province.province import Province
 from sync_agent.province.words import LANGUAGES, Language, Words, at_wib, words
 
@@ -37,10 +38,17 @@ _PAGES = Environment(
 
 @dataclass(frozen=True, slots=True)
 class ShownCase:
-    """A case with its records, in order: those that count, then the others."""
+    """A case with its records, in order: those that count, then the others.
+
+    Attributes:
+        signatures: what the issuer found of each record.
+        voided_late: numbers of those that were voided after the window was settled.
+    """
 
     case: Case
     records: list[Listed]
+    signatures: list[str]
+    voided_late: set[str]
     why: str
     over: int
 
@@ -150,6 +158,7 @@ def _shown(province: Province, said: Words) -> dict[str, Any]:
         "redemptions": province.redemptions(language=said.language, most=SHOWN_MAX),
         "cases": cases,
         "chains": _shown_chains(province, said),
+        "macs": _shown_macs(province, said),
         "waiting": [
             (one.redemption, said.say(f"desk.fate.{one.fate}"))
             for one in province.waiting(language=said.language)
@@ -166,15 +175,30 @@ def _shown_cases(province: Province, said: Words) -> list[ShownCase]:
         programme = policy.programme_numbered(case.right.programme)
         worth = programme.worth if programme else 0
         counted = ", ".join(claim.id.number() for claim in case.counted)
+        claims = [*case.counted, *case.losers]
         found.append(
             ShownCase(
                 case,
-                province.records_of(case, language=said.language),
+                province.listed([c.id for c in claims], language=said.language),
+                [said.say(f"desk.mac.{_finding(claim)}") for claim in claims],
+                {claim.id.number() for claim in claims if claim.voided_late},
                 said.say(f"desk.why.{case.why}", winner=counted),
                 worth * sum(claim.quantity for claim in case.losers),
             )
         )
     return found
+
+
+def _finding(claim: Claim) -> str:
+    return "none" if claim.finding is None else claim.finding.name.lower()
+
+
+def _shown_macs(province: Province, said: Words) -> list[tuple[MacCase, Listed, str]]:
+    cases = province.macs.cases()
+    listed = province.listed([case.id for case in cases], language=said.language)
+    return [
+        (case, one, said.say(f"desk.{case.kind}")) for case, one in zip(cases, listed, strict=True)
+    ]
 
 
 def _shown_chains(province: Province, said: Words) -> list[ShownChain]:
@@ -205,16 +229,10 @@ def _data(province: Province, said: Words) -> dict[str, Any]:
             }
             for one in province.redemptions(language=said.language, most=SHOWN_MAX)
         ],
-        "cases": [
-            {
-                "kind": shown.case.kind.value,
-                "right": shown.case.right.text(),
-                "winner": shown.case.winner,
-                "losers": [claim.id.number() for claim in shown.case.losers],
-                "why": shown.why,
-                "settled": shown.case.settled,
-            }
-            for shown in _shown_cases(province, said)
+        "cases": [_case_data(shown) for shown in _shown_cases(province, said)],
+        "macs": [
+            {"kind": case.kind.value, "number": one.number, "what": what}
+            for case, one, what in _shown_macs(province, said)
         ],
         "pending": [
             {
@@ -236,6 +254,20 @@ def _data(province: Province, said: Words) -> dict[str, Any]:
             }
             for shown in _shown_chains(province, said)
         ],
+    }
+
+
+def _case_data(shown: ShownCase) -> dict[str, Any]:
+    case = shown.case
+    return {
+        "kind": case.kind.value,
+        "right": case.right.text(),
+        "winner": case.winner,
+        "losers": [claim.id.number() for claim in case.losers],
+        "why": shown.why,
+        "settled": case.settled,
+        "signatures": {c.id.number(): _finding(c) for c in (*case.counted, *case.losers)},
+        "voided_late": sorted(shown.voided_late),
     }
 
 

@@ -15,9 +15,12 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, exists, sele
 
 from card_codec.chip.record import RecordKind
 from ledger.element import RedemptionId
-from ledger.entry import Commit, Entry, Observed, Pending
+from ledger.entry import Commit, Entry, Observed, Pending, Void
 from sync_agent.province.engine import add_once, append
-from sync_agent.province.schema import card_commit, committed, pending, voided
+from sync_agent.province.schema import card_commit, committed, naming, pending, voided
+
+TELLING = (Pending, Commit, Observed, Void)
+"""Entries that tell of a chip, or of what was given by one."""
 
 
 class Fate(StrEnum):
@@ -40,10 +43,12 @@ class ChipRows:
         self._known: dict[RedemptionId, bytes] = {}
         self._committed: set[tuple[int, int, int]] = set()
         self._commits: set[tuple[bytes, int, int, int, int, int]] = set()
+        self._naming: list[tuple[object, ...]] = []
 
     def add(self, entries: Sequence[Entry]) -> None:
         """What follows from entries of one terminal, in their order."""
-        for one in entries:
+        # Most entries say nothing of a chip: those are passed over at the least cost.
+        for one in [e for e in entries if isinstance(e.content, TELLING)]:
             content, id = one.content, one.id
             if isinstance(content, Pending):
                 self._known[id] = content.uid
@@ -51,17 +56,21 @@ class ChipRows:
             elif isinstance(content, Commit):
                 named = RedemptionId(id.terminal, id.epoch, content.seq)
                 self._committed.add(_place(named))
+                self._naming.append((*_place(id), content.seq))
                 self._add_commit(named, content)
             elif isinstance(content, Observed):
                 self._add_seen(content)
+            elif isinstance(content, Void):
+                self._naming.append((*_place(id), content.seq))
 
     def flush(self) -> None:
         """Write what waits."""
         append(self._db, pending, self._pendings)
+        append(self._db, naming, self._naming)
         # Many terminals may have seen one commit.
         add_once(self._db, committed, sorted(self._committed))
         add_once(self._db, card_commit, sorted(self._commits))
-        self._pendings, self._known = [], {}
+        self._pendings, self._naming, self._known = [], [], {}
         self._committed, self._commits = set(), set()
 
     def _add_commit(self, id: RedemptionId, commit: Commit) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from card_codec.errors import CardCodecError
+from card_codec.keys import PublicKey
 from card_codec.trust import KeyUse
 from ledger.element import RedemptionId
 from ledger.errors import LedgerError
@@ -20,6 +21,8 @@ from sync_agent.province.evidence import ChainCase, Shown, chain_cases
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.installed import Installed, ReleaseInForce
 from sync_agent.province.intake import Arrival, Checked, Intake
+from sync_agent.province.judging import find_cases
+from sync_agent.province.mac_desk import MacDesk
 from sync_agent.province.offer import offer_for, offered_bytes
 from sync_agent.province.publishing import (
     keep_time,
@@ -29,7 +32,8 @@ from sync_agent.province.publishing import (
 )
 from sync_agent.province.release import take_release
 from sync_agent.province.segments import Fault, Segment, check_segments, seal_segment
-from sync_agent.province.settlement import Due, settle
+from sync_agent.province.settlement import settlements
+from sync_agent.province.settling import Due, settle
 from sync_agent.province.store import Store
 from sync_agent.province.together import Together
 
@@ -54,6 +58,7 @@ class Province:
         self._in_force = ReleaseInForce(folder)
         self._timestamps: dict[str, bytes] = {}
         self._intake = Intake(self._store, self._in_force.now, lambda: folder.key("log"))
+        self.macs = MacDesk(self._store, self._in_force.now, now)
         self._together = Together(
             self._take_group, most=GROUP_MAX, failures=(SyncError, LedgerError, CardCodecError)
         )
@@ -191,9 +196,9 @@ class Province:
 
     def cases(self) -> list[Case]:
         """Every case, by the policy in force."""
-        trust = (installed := self.in_force()).rights.trust
-        named = [k.key for k in trust.keys if k.use is KeyUse.LOG]
-        return accounts.cases(self._store, installed, [self.folder.key("log").public, *named])
+        keys = _log_keys(self.folder, installed := self.in_force())
+        with self._store.reading() as db:
+            return find_cases(db, installed, settlements(db, keys))
 
     def waiting(self, *, language: str) -> list[Waiting]:
         """Redemptions by chip that were cut off, and what is known of each."""
@@ -205,8 +210,9 @@ class Province:
         Raises:
             ProvinceError: the store failed, or no release was taken yet.
         """
-        policy = self.in_force().rights.policy
-        return settle(self._store, policy, self.folder.key("log"), now=self._now())
+        installed = self.in_force()
+        keys = _log_keys(self.folder, installed)
+        return settle(self._store, installed, self.folder.key("log"), keys, now=self._now())
 
     def seal_segment(self) -> Segment | None:
         """Write what was accepted since the last segment; None when there is nothing.
@@ -225,11 +231,9 @@ class Province:
         words = language or self.folder.config.language
         return accounts.redemptions(self._store, self.in_force(), language=words, most=most)
 
-    def records_of(self, case: Case, *, language: str) -> list[Listed]:
-        """Both sides of a case, in order: those that count, then the others."""
-        ids = [claim.id for claim in (*case.counted, *case.losers)]
-        found = accounts.numbered(self._store, self.in_force(), ids, language=language)
-        return [found[id] for id in ids]
+    def listed(self, ids: Sequence[RedemptionId], *, language: str) -> list[Listed]:
+        """These redemptions, in this order."""
+        return accounts.numbered(self._store, self.in_force(), ids, language=language)
 
     def received(self) -> int:
         """How many redemptions have arrived."""
@@ -250,3 +254,9 @@ def refusal_of(error: Exception) -> IntakeRefusedError | None:
     if isinstance(error, CardCodecError):
         return IntakeRefusedError(503, "not_ready", error.detail)
     return None
+
+
+def _log_keys(folder: ProvinceFolder, installed: Installed) -> list[PublicKey]:
+    """By which settlements are signed."""
+    named = [k.key for k in installed.rights.trust.keys if k.use is KeyUse.LOG]
+    return [folder.key("log").public, *named]

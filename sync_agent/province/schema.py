@@ -189,3 +189,39 @@ card_commit = Table(
     *_chain(),  # of the redemption that the record names
     Column("kind", Integer, primary_key=True, autoincrement=False),  # of the record
 )
+
+# Which earlier entry of its chain an entry is about: a void its redemption, a commit either.
+naming = Table(
+    "naming",
+    metadata,
+    *_chain(),
+    Column("names", BigInteger, nullable=False),
+    Index("naming_of", "terminal", "epoch", "names"),
+)
+
+# Files of the issuer's verdicts on Transaction MACs, whole, in the order they were taken.
+verdict_file = Table(
+    "verdict_file",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary(32), nullable=False),  # SHA-256 of the file
+    Column("at", BigInteger, nullable=False),  # Unix seconds, when it was taken
+    Column("data", LargeBinary, nullable=False),
+)
+
+# What the issuer found of each commit of a chip. Two findings of one commit both stay.
+mac_verdict = Table(
+    "mac_verdict",
+    metadata,
+    Column("uid", LargeBinary(7), primary_key=True),
+    Column("counter", BigInteger, primary_key=True, autoincrement=False),
+    Column("record", LargeBinary(16), primary_key=True),
+    Column("value", LargeBinary(8), primary_key=True),
+    Column("finding", Integer, primary_key=True, autoincrement=False),
+    Column("kid", LargeBinary(4), primary_key=True),  # of the key that signed it
+    Column("terminal", Integer, nullable=False),  # with the next two: what the record names
+    Column("epoch", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("file", Integer, nullable=False),  # the first that says so
+    Index("verdict_on", "terminal", "epoch", "seq"),
+)

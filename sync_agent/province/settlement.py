@@ -1,34 +1,32 @@
 """Settlement: some days after a window's end, fourteen by default, its cases stand as they are.
 
-The province signs how far it held each chain at that moment. What arrives later is kept like all
-else, and stands behind everything that was held: nobody's settled case is turned over by a machine
-that was found in a drawer a year later. Format: docs/spec/settlement.md.
+The province signs how far it held each chain at that moment, what of it did not count, and how each
+case stood. What arrives later is kept like all else, and stands behind everything that was held:
+nobody's settled case is turned over by a machine that was found in a drawer a year later, by a void
+that was held back, or by a late verdict. Format: docs/spec/settlement.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, select
 
 from card_codec.cose import open_sign1, sign1
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
+from ledger.element import RedemptionId, Right
 from ledger.errors import RecordError
-from ledger.policy import DAY, Policy
-from ledger.record import U8, U16, U32, Hash, Record, Seconds, pack, unpack
+from ledger.record import U8, U16, U32, Hash, HouseholdId, Record, Seconds, pack, unpack
 from sync_agent.errors import ProvinceError
-from sync_agent.province.schema import acknowledgement, settlement
-from sync_agent.province.store import Store
+from sync_agent.province.cases import Case, Why
+from sync_agent.province.schema import settlement
 
-SETTLEMENT_SIZE_MAX = 4 * 1024 * 1024
-"""65,535 terminals of some 50 bytes each."""
-
-Held: TypeAlias = Mapping[tuple[int, int], int]
-"""Number of the newest entry held of each (terminal, epoch)."""
+SETTLEMENT_SIZE_MAX = 64 * 1024 * 1024
+"""65,535 terminals of some 50 bytes, and a million records that did not count or are doubles."""
 
 
 class Mark(Record, frozen=True):
@@ -40,54 +38,71 @@ class Mark(Record, frozen=True):
     head: Hash
 
 
-class Settlement(Record, frozen=True):
-    """The cases of a window stand; signed by the province log key."""
+class Named(Record, frozen=True):
+    """A redemption by its id."""
 
-    form: Literal["khb-settlement-1"]
+    terminal: U16
+    epoch: U8
+    seq: U32
+
+    def id(self) -> RedemptionId:
+        """The same as everywhere else."""
+        return RedemptionId(self.terminal, self.epoch, self.seq)
+
+
+class StandingCase(Record, frozen=True):
+    """A case as it stood: which records counted, which did not, each in order, and why."""
+
+    household: HouseholdId
+    member: U8
+    counted: tuple[Named, ...]
+    losers: tuple[Named, ...]
+    why: Annotated[str, msgspec.Meta(max_length=20)]
+
+    def __post_init__(self) -> None:
+        """Refuse a reason that nobody knows, and a case about nothing."""
+        if self.why not in set(Why) or not self.losers:
+            raise ValueError("a case names its losers and a known reason")
+
+
+class Settlement(Record, frozen=True):
+    """The cases of a window stand; signed by the province log key.
+
+    Attributes:
+        out: records held that did not count: taken back, or by a chip not known to have committed.
+    """
+
+    form: Literal["khb-settlement-2"]
     programme: U8
     window: U8
     ended: Seconds
     at: Seconds
     marks: Annotated[tuple[Mark, ...], msgspec.Meta(max_length=0xFFFF)]
+    out: tuple[Named, ...]
+    cases: tuple[StandingCase, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """A window that is to be settled, and when anything of it could last be taken."""
+class Settled:
+    """A settled window, for judging what stands behind it.
 
-    programme: int
-    window: int
-    ended: int
-
-
-def settle(store: Store, policy: Policy, log: Signer, *, now: int) -> list[Due]:
-    """Settle every window whose time has come; the windows settled now.
-
-    Args:
-        store: the province's.
-        policy: the one in force.
-        log: signs.
-        now: Unix seconds.
-
-    Raises:
-        ProvinceError: the store failed.
+    Attributes:
+        held: number of the newest entry held of each (terminal, epoch).
+        out: records held that did not count.
+        cases: as they stood.
     """
-    with store.writing() as db:
-        done = _settled(db)
-        due = [one for one in _due(policy, now=now) if (one.programme, one.window) not in done]
-        marks = _marks(db) if due else ()
-        for one in due:
-            said = Settlement("khb-settlement-1", one.programme, one.window, one.ended, now, marks)
-            db.execute(
-                insert(settlement).values(
-                    programme=one.programme, window=one.window, at=now, data=write(said, log)
-                )
-            )
-    return due
+
+    held: Mapping[tuple[int, int], int]
+    out: frozenset[RedemptionId]
+    cases: Mapping[Right, StandingCase]
+
+    def stood(self, id: RedemptionId) -> bool:
+        """Whether a record counted when the window was settled."""
+        return id.seq <= self.held.get((id.terminal, id.epoch), 0) and id not in self.out
 
 
-def settlements(db: Connection, keys: Iterable[PublicKey]) -> dict[tuple[int, int], Held]:
-    """What was held of each (programme, window) that is settled.
+def settlements(db: Connection, keys: Iterable[PublicKey]) -> dict[tuple[int, int], Settled]:
+    """How each (programme, window) stands that is settled.
 
     Args:
         db: open for reading.
@@ -96,7 +111,7 @@ def settlements(db: Connection, keys: Iterable[PublicKey]) -> dict[tuple[int, in
     Raises:
         ProvinceError: one is not as it was signed.
     """
-    found: dict[tuple[int, int], Held] = {}
+    found: dict[tuple[int, int], Settled] = {}
     by_kid = {key.kid: key for key in keys}
     for row in db.execute(select(settlement.c.programme, settlement.c.window, settlement.c.data)):
         try:
@@ -106,8 +121,18 @@ def settlements(db: Connection, keys: Iterable[PublicKey]) -> dict[tuple[int, in
                 f"the settlement of programme {row.programme}, window {row.window}, is not as it"
                 " was signed; bring the store back from a copy"
             ) from error
-        found[said.programme, said.window] = {(m.terminal, m.epoch): m.seq for m in said.marks}
+        found[said.programme, said.window] = _settled(said)
     return found
+
+
+def standing_case(case: Case) -> StandingCase:
+    """A case as a settlement keeps it."""
+    counted, losers = (
+        tuple(Named(c.id.terminal, c.id.epoch, c.id.seq) for c in claims)
+        for claims in (case.counted, case.losers)
+    )
+    right = case.right
+    return StandingCase(right.household, right.member, counted, losers, case.why.value)
 
 
 def write(said: Settlement, signer: Signer) -> bytes:
@@ -132,36 +157,9 @@ def read(data: bytes, find: Callable[[bytes], PublicKey | None]) -> Settlement:
     return unpack(payload, Settlement, size_max=SETTLEMENT_SIZE_MAX)
 
 
-def _due(policy: Policy, *, now: int) -> list[Due]:
-    return [
-        Due(programme.number, window.number, programme.ends(window))
-        for programme in policy.programmes
-        for window in programme.windows
-        if now > programme.ends(window) + policy.settle_days * DAY
-    ]
-
-
-def _settled(db: Connection) -> set[tuple[int, int]]:
-    rows = db.execute(select(settlement.c.programme, settlement.c.window))
-    return {(row.programme, row.window) for row in rows}
-
-
-def _marks(db: Connection) -> tuple[Mark, ...]:
-    """The head of every chain held."""
-    own = acknowledgement.c
-    newest = (
-        select(own.terminal, own.epoch, func.max(own.seq).label("seq"))
-        .group_by(own.terminal, own.epoch)
-        .subquery()
+def _settled(said: Settlement) -> Settled:
+    return Settled(
+        {(m.terminal, m.epoch): m.seq for m in said.marks},
+        frozenset(one.id() for one in said.out),
+        {Right(c.household, c.member, said.programme, said.window): c for c in said.cases},
     )
-    rows = db.execute(
-        select(own.terminal, own.epoch, own.seq, own.head)
-        .join(
-            newest,
-            (own.terminal == newest.c.terminal)
-            & (own.epoch == newest.c.epoch)
-            & (own.seq == newest.c.seq),
-        )
-        .order_by(own.terminal, own.epoch)
-    )
-    return tuple(Mark(row.terminal, row.epoch, row.seq, row.head) for row in rows)

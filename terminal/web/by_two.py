@@ -1,4 +1,4 @@
-"""Two officers give in spite of a dead chip or a gap in its history, as a plain page of its own.
+"""Two officers give in spite of a fault that is not the family's, as a plain page of its own.
 
 A second person types here, so no script runs. A scan that lands in the field is too long for
 initials, and its Enter gives nothing: the box that says who was compared stays empty.
@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from card_codec.refusal import Refused
 from terminal.counter import Presentation
+from terminal.decision import UNKNOWN_PLACE
 from terminal.errors import CardFaultError, SecondPersonError
 from terminal.web.acts import Act
 from terminal.web.answers import Answers
@@ -81,7 +82,8 @@ def _page(
         config=answers.counter.folder.config,
         act=act.id,
         why=words.say(f"o.{act.outcome.reason}"),
-        approved=found.approved,
+        name=found.approved.name,
+        place="" if found.approved.place == UNKNOWN_PLACE else found.approved.place,
         lines=(gets(found.approved, words), pays(found.approved, words)),
         used=words.say("o.used", n=found.used, most=found.per_day),
         second=second,

@@ -9,6 +9,7 @@ from ledger.element import RedemptionId, Right
 from ledger.entry import CARD_LEAF, Entry, Pending, Redemption, Void
 from sync_agent.errors import ForkError, RefusedThereError, SyncError
 from sync_agent.province.cases import Case
+from tests.simulation import pendings, thief
 from tests.simulation.machine import Machine
 from tests.simulation.road import ProcessRoad
 from tests.simulation.witness import Named, Witness, ordered
@@ -22,6 +23,7 @@ ROUNDS = 3
 
 def reckon(story: Story) -> None:
     """Let everything arrive that can, then check."""
+    _some_come_again(story)
     _open_every_road(story)
     held = story.witness.province_holds(story.town.province)
     evidence = story.witness.evidence(story.town.province)
@@ -29,6 +31,10 @@ def reckon(story: Story) -> None:
     views_equal(story, held)
     cases_right(story, held)
     forks_right(story, evidence)
+    pendings.reckon(story, held)
+    pendings.issuer_checks(story)
+    if story.thief.kecamatan:
+        thief.reckon(story, held, evidence)
     for machine in story.machines:
         if not machine.stolen:
             story.witness.fsck(machine)
@@ -50,7 +56,18 @@ def _open_every_road(story: Story) -> None:
         if machine.gone and not machine.stolen:
             hand_in(story, machine)
     _thieves_call(story)
+    if story.thief.kecamatan:
+        thief.come_last(story)
     _all_sync(story)  # a province put back from a copy may have learned of something just now
+
+
+def _some_come_again(story: Story) -> None:
+    """Of the families whose chip was cut off once, half lay it on a reader somewhere again."""
+    for household in sorted(story.unfinished):
+        if story.chance.random() < 0.5:
+            machine = story.chance.choice(story.serving())
+            story.family_comes(machine, household)
+            story.after(machine)
 
 
 def _all_sync(story: Story) -> None:
@@ -157,10 +174,10 @@ def cases_right(story: Story, held: dict[Named, Entry]) -> None:
         for entry in held.values()
         if isinstance(entry.content, Void)
     }
-    for entry in held.values():
+    whole = [entry for entry in held.values() if isinstance(entry.content, Redemption)]
+    for entry in (*whole, *pendings.given(held)):
         element = entry.element()
-        of_chip = isinstance(entry.content, Pending)
-        if element is not None and not of_chip and entry.id not in voids:
+        if element is not None and entry.id not in voids:
             by_right[element.right].append(entry)
     expected = {
         right: entries
@@ -198,9 +215,12 @@ def count_blind(story: Story, held: dict[Named, Entry], evidence: dict[Named, En
     voids = {id for id, _ in witness.voids}
     totals: dict[Right, int] = defaultdict(int)
     known: dict[Right, int] = defaultdict(int)
+    by_chip = {(entry.id, entry.leaf) for entry in pendings.given(witness.entries)}
     for name, entry in witness.entries.items():
         element = entry.element()
-        if element is None or entry.id in voids or isinstance(entry.content, Pending):
+        if element is None or entry.id in voids:
+            continue
+        if isinstance(entry.content, Pending) and name not in by_chip:
             continue
         totals[element.right] += element.quantity
         if name in held or name in evidence:
@@ -212,7 +232,7 @@ def count_blind(story: Story, held: dict[Named, Entry], evidence: dict[Named, En
 
 def units(entry: Entry) -> int:
     """How much an entry took."""
-    assert isinstance(entry.content, Redemption)
+    assert isinstance(entry.content, Redemption | Pending)
     return entry.content.quantity
 
 

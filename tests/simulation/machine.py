@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from card_codec.chip.apdu import CardLink
 from card_codec.chip.errors import ChipLinkError
 from ledger import database
+from ledger.chip_keys import oldest_generations
 from ledger.day_room import DayRoom
 from ledger.element import RedemptionId, Right
 from ledger.entry import Entry, read_entry
@@ -22,6 +23,7 @@ from ledger.folder import TerminalFolder, open_folder
 from ledger.install import Installed
 from sync_agent.agent import Report, sync_once
 from sync_agent.roads import Road
+from terminal.after import Voided
 from terminal.counter import Counter, Presentation, Redeemed, Request, open_counter
 from terminal.decision import Verdict
 from tests.simulation.chips import open_day
@@ -66,8 +68,13 @@ class Machine:
         shared: another machine has, or had, the same key and epoch: they may diverge.
         printed: what was said to be given here and must be in this journal, by number.
         views: every element this machine has been seen to know, with its quantity, by right.
+        known: the same as rows of its table.
+        bodies: its journal as it was last looked at.
+        leaves: of the redemptions in it whose goods may be handed over, by number.
+        newest: *early* of the last entry of it.
         early: the newest time it committed.
         silent: its disk does not say how full it is.
+        oldest: generations of redeem masters that count, by the ledger it last served a chip by.
     """
 
     name: str
@@ -80,12 +87,17 @@ class Machine:
     shared: bool = False
     printed: dict[int, bytes] = field(default_factory=dict)
     views: dict[Right, dict[tuple[RedemptionId, bytes], int]] = field(default_factory=dict)
+    known: set[Row] = field(default_factory=set)
     voided: set[RedemptionId] = field(default_factory=set)
     early: int = 0
     was_cut: bool = False
     silent: bool = True
     last_printed: str = ""
+    oldest: dict[str, int] = field(default_factory=dict)
     seen: Tally[str] = field(default_factory=Tally)
+    bodies: list[bytes] = field(default_factory=list)
+    leaves: dict[int, bytes] = field(default_factory=dict)
+    newest: int = 0
     _read: dict[bytes, Entry] = field(default_factory=dict)
 
     @property
@@ -119,6 +131,8 @@ class Machine:
         open_day(self.folder, self.room, self.clock.read())
 
         def act(counter: Counter) -> Redeemed | Verdict | None:
+            policy = counter.policy
+            self.oldest = oldest_generations(policy.chip_keys) if policy else {}
             try:
                 tap = counter.tap(link)
             except ChipLinkError:
@@ -127,10 +141,23 @@ class Machine:
 
         return self._served(act)
 
-    def void(self, seq: int) -> bool:
-        """Take one back; True when it was said to be."""
-        told = self._served(lambda counter: counter.void(seq, reason="salah", second="DUA"))
-        return told is not None
+    def void(self, seq: int, link: CardLink | None = None) -> Voided | None:
+        """Take one back, its chip on the reader if it is at hand; None when nobody was told so."""
+        if link is not None:
+            open_day(self.folder, self.room, self.clock.read())
+
+        def act(counter: Counter) -> Voided | None:
+            try:
+                tap = None if link is None else counter.tap(link)
+            except ChipLinkError:
+                return None
+            return counter.void(seq, reason="salah", second="DUA", tap=tap)
+
+        return self._served(act)
+
+    def exposed(self) -> int | None:
+        """Rupiah that counterfeit chips could take here, as the product computes it."""
+        return self._served(lambda counter: counter.exposure().chips)
 
     def answer(self, *, handed_over: bool) -> None:
         """Answer the question after a restart."""
@@ -187,11 +214,38 @@ class Machine:
         with closing(self.disk.connect(self.folder.journal, reading=True)) as db:
             return db.execute(sql).fetchall()
 
+    def knows(self, right: Right, name: tuple[RedemptionId, bytes], quantity: int) -> None:
+        """Note an element that this machine knows from now on."""
+        self.views.setdefault(right, {})[name] = quantity
+        id, leaf = name
+        of = (right.household, right.member, right.programme, right.window)
+        self.known.add((*of, id.terminal, id.epoch, id.seq, leaf, quantity))
+
+    def forgets(self) -> None:
+        """It is another disk from now on: nothing is known of it yet."""
+        self.views, self.known = {}, set()
+
     def entries(self) -> list[Entry]:
-        """Every entry of the journal here; bytes that were read once are not read again."""
-        found = []
-        for (body,) in self.rows("SELECT body FROM entry ORDER BY seq"):
-            if body not in self._read:
-                self._read[body] = read_entry(body)
-            found.append(self._read[body])
-        return found
+        """Every entry of the journal here."""
+        return [self.entry(body) for (body,) in self.rows("SELECT body FROM entry ORDER BY seq")]
+
+    def news(self) -> list[Entry]:
+        """Entries since the last look; the whole journal if it is not the same as it was."""
+        bodies = [body for (body,) in self.rows("SELECT body FROM entry ORDER BY seq")]
+        seen = len(self.bodies)
+        if bodies[:seen] != self.bodies:
+            seen, self.leaves, self.newest = 0, {}, 0
+        self.bodies = bodies
+        return [self.entry(body) for body in bodies[seen:]]
+
+    def entry_at(self, seq: int) -> Entry | None:
+        """An entry as it was last looked at; numbers are places but for what was deleted."""
+        body = self.bodies[seq - 1] if 0 < seq <= len(self.bodies) else None
+        entry = self.entry(body) if body is not None else None
+        return entry if entry is not None and entry.body.seq == seq else None
+
+    def entry(self, body: bytes) -> Entry:
+        """An entry of its bytes; what was read once is not read again."""
+        if body not in self._read:
+            self._read[body] = read_entry(body)
+        return self._read[body]

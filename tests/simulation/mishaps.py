@@ -20,6 +20,15 @@ from ledger.restore import bring_back
 from sync_agent.errors import ProvinceError, StickError
 from sync_agent.province.sticks import once_with
 from sync_agent.stick import Stick
+from tests.simulation.chip_mishaps import (
+    RETIRED,
+    STOLEN,
+    chip_void,
+    counterfeits,
+    keys_rotated,
+    master_stolen,
+    replaced_chip,
+)
 from tests.simulation.disk import Disk
 from tests.simulation.machine import Machine
 from tests.simulation.witness import committed
@@ -29,14 +38,26 @@ if TYPE_CHECKING:
     from tests.simulation.story import Story
 
 
-def planned(chance: random.Random, redemptions: int) -> list[tuple[int, str]]:
-    """(after how many redemptions, which mishap), in order; each once, the frequent ones often."""
-    plan = [(chance.randrange(20, redemptions - 60), name) for name in MISHAPS if name not in LATER]
+def planned(chance: random.Random, redemptions: int, *, theft: bool) -> list[tuple[int, str]]:
+    """(after how many redemptions, which mishap), in order; each once, the frequent ones often.
+
+    Args:
+        theft: whether a redeem master is stolen.
+    """
+    names = [name for name in MISHAPS if name not in {*LATER, *OF_THEFT}]
+    plan = [(chance.randrange(20, redemptions - 60), name) for name in names]
+    plan = [one for one in plan if one[1] != "chip void"]
+    plan.append((chance.randrange(20, 150), "chip void"))  # while something is left
+    if theft:
+        at = sorted(chance.randrange(60, redemptions - 60) for _ in range(4))
+        plan = [one for one in plan if one[1] != RETIRED]
+        plan += [*zip(at, (STOLEN, "counterfeits", RETIRED, "counterfeits"), strict=True)]
     for name, times in (
         ("power cut", 12),
         ("disk full", 3),
         ("clock jump", 3),
         ("replaced card", 2),
+        ("replaced chip", 2),
     ):
         plan += [(chance.randrange(10, redemptions), name) for _ in range(times)]
     for name, before in LATER.items():
@@ -114,6 +135,7 @@ def cloned(story: Story) -> None:
     twin_folder = machine.image(story.folder / f"twin-of-{machine.name}")
     twin = story.add_machine(twin_folder, f"twin of {machine.name}")
     twin.views = {right: dict(known) for right, known in machine.views.items()}
+    twin.known = set(machine.known)
     twin.voided = set(machine.voided)
     twin.printed, twin.early = dict(machine.printed), machine.early
     twin.clock = replace_clock(machine)
@@ -145,7 +167,8 @@ def rolled_back(story: Story) -> None:
         shutil.copytree(image.root, machine.folder.root, symlinks=True)
         left = committed(machine.entries())
         machine.printed = {s: leaf for s, leaf in machine.printed.items() if s in left}
-        machine.views, machine.early, machine.shared = {}, early, True
+        machine.forgets()
+        machine.early, machine.shared = early, True
         story.witness.look_at(machine)
         for _ in range(8):
             story.family_comes(machine)
@@ -285,7 +308,14 @@ MISHAPS: dict[str, Callable[[Story], None]] = {
     "key rotation": key_rotation,
     "blocked card": blocked,
     "late arrivals": late_arrivals,
+    "replaced chip": replaced_chip,
+    "chip void": chip_void,
+    STOLEN: master_stolen,
+    "counterfeits": counterfeits,
+    RETIRED: keys_rotated,
 }
+OF_THEFT = {STOLEN, "counterfeits"}
+"""In stories alone in which a redeem master is stolen."""
 LATER = {
     "rolled back": "image taken",
     "backup restored": "backup made",

@@ -16,18 +16,20 @@ from multiprocessing import get_context
 from typing import Any
 from unittest import mock
 
+from card_codec.chip.record import RecordKind
 from ledger import act, journal
 from ledger.act import Act
+from ledger.card_keys import OpenedCardKeys
 from ledger.clock import Moment
-from ledger.element import Element
+from ledger.element import Element, RedemptionId
 from ledger.entry import Entry, Kind
 from ledger.errors import JournalError
 from ledger.union import Known, Taken
 from ledger.usage_file import read_usage
 from sync_agent import agent
-from sync_agent.province import cases, intake, schema
+from sync_agent.province import cases, intake, pendings, schema
 from sync_agent.province.writing import Rows
-from terminal import redeem
+from terminal import chip_settle, exposure, redeem
 from tests.simulation.main import tell
 
 SEEDS = 30
@@ -311,6 +313,49 @@ def _half_stored() -> Iterator[None]:
         flush(self)
 
     with mock.patch.object(Rows, "flush", all_but_one):
+        yield
+
+
+@mutant("a retired generation still counts")
+def _not_retired() -> Iterator[None]:
+    with mock.patch.object(OpenedCardKeys, "_is_retired", return_value=False):
+        yield
+
+
+@mutant("the record of a void on a card is believed")
+def _card_voids() -> Iterator[None]:
+    settled = chip_settle._settle_voids
+
+    def believing(turn: Any, state: Any) -> None:
+        settled(turn, state)
+        for record in state.records:
+            if record.kind is RecordKind.VOID:
+                turn.act.known.void(RedemptionId(record.terminal, record.epoch, record.seq))
+
+    with mock.patch.object(chip_settle, "_settle_voids", believing):
+        yield
+
+
+@mutant("what a card shows settles no pending redemption")
+def _unobserved() -> Iterator[None]:
+    with mock.patch.object(pendings.ChipRows, "_add_seen", return_value=None):
+        yield
+
+
+@mutant("a chip's own records are not looked at")
+def _deaf() -> Iterator[None]:
+    with mock.patch.object(chip_settle, "_is_news", return_value=False):
+        yield
+
+
+@mutant("exposure counts one unit of each family")
+def _exposed_once() -> Iterator[None]:
+    units = exposure._units
+
+    def one_each(row: Any, programme: Any, owed: int) -> Any:
+        return units(row, programme, min(owed, 1))
+
+    with mock.patch.object(exposure, "_units", one_each):
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from pathlib import Path
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger import database
-from ledger.entry import Entry
+from ledger.element import RedemptionId
+from ledger.entry import Entry, Pending
 from ledger.errors import RolledBackError
 from ledger.folder import TerminalFolder
 from ledger.rights_file import FLAG_CHIP
@@ -22,17 +24,20 @@ from sync_agent.errors import ForkError, ProvinceError, RefusedThereError, RoadE
 from sync_agent.roads import Road
 from sync_agent.stick import Stick
 from sync_agent.stick_road import StickRoad
+from terminal.after import Voided
 from terminal.counter import Redeemed, Request
 from terminal.decision import Verdict
 from terminal.errors import WrongRequestError
 from tests.simulation import ends, mishaps
-from tests.simulation.chips import in_field, make_chip
+from tests.simulation.chips import Chip, in_field, key_shown, make_chip
 from tests.simulation.disk import Disk
 from tests.simulation.machine import Drives, Machine
 from tests.simulation.road import FAULTS, Network, ProcessRoad
+from tests.simulation.thief import Thief
 from tests.simulation.town import begin, keys_in_order
 from tests.simulation.witness import Named, Witness
 from tests.world import KEC_1, FakeClock
+from virtual_card.link import InProcessLink
 
 REDEMPTIONS = 610
 STEPS_MAX = 4_000
@@ -63,6 +68,11 @@ class Told:
     digest: str = ""
 
 
+def has_theft(seed: int) -> bool:
+    """Whether a redeem master is stolen in the story of this seed: in every second one."""
+    return seed % 2 == 0
+
+
 class Story:
     """One seed's town, its machines and its network."""
 
@@ -89,6 +99,11 @@ class Story:
             for household, row in rows.items()
             if row.flags & FLAG_CHIP
         }
+        self.old_chips: dict[bytes, Chip] = {}
+        self.counterfeits: list[Chip] = []
+        self.thief = Thief()
+        self.witness.copied = self.is_copied
+        self.unfinished: set[bytes] = set()
         self.with_persons = {id for id, member, _ in self.witness.quantities if member}
         self.issue = dict.fromkeys(self.households, 1)
         self.once_held: dict[Named, Entry] = {}
@@ -111,7 +126,7 @@ class Story:
         """From the first morning to the last reckoning."""
         with self._drives_plugged(), keys_in_order(f"story {self.seed}"):
             self.network.badness, self.network.due = 0.12, set(FAULTS)
-            planned = mishaps.planned(self.chance, REDEMPTIONS)
+            planned = mishaps.planned(self.chance, REDEMPTIONS, theft=has_theft(self.seed))
             step = 0
             while (self.witness.redemptions < REDEMPTIONS or planned) and step < STEPS_MAX:
                 step += 1
@@ -184,7 +199,10 @@ class Story:
             issue -= 1
         wish = self.chance.choice(WISHES if household in self.with_persons else WISHES[:8])
         if household in self.chips and self.chance.random() < 0.95:
-            outcome = self.chip_comes(machine, household, wish)
+            chip = self.chips[household]
+            if household in self.old_chips and self.chance.random() < 0.3:
+                chip = self.old_chips[household]
+            outcome = self.chip_comes(machine, chip, wish)
         else:
             outcome = machine.redeem(self.cards[household, issue], wish)
         if isinstance(outcome, Redeemed):
@@ -193,33 +211,70 @@ class Story:
         elif outcome is not None:
             self.witness.found[f"answer {getattr(outcome, 'reason', 'choose')}"] += 1
 
-    def chip_comes(
-        self, machine: Machine, household: bytes, wish: Request
-    ) -> Redeemed | Verdict | None:
-        """A chip is laid on the reader; a family whose card left too early lays it there again."""
+    def chip_comes(self, machine: Machine, chip: Chip, wish: Request) -> Redeemed | Verdict | None:
+        """A chip is laid on the reader; one that left too early is laid there again, or not."""
         outcome = None
         for _ in range(2):
-            link = in_field(self.chips[household], self.chance, badness=self.chip_badness)
+            link = in_field(chip.card, self.chance, badness=self.chip_badness)
             outcome = machine.tap(link, wish)
+            chip.note()
+            self.witness.key_shown(machine, chip, key_shown(link))
             torn = outcome is None or (
                 isinstance(outcome, Refused) and outcome.reason is Reason.CARD_UNFINISHED
             )
             if not torn or machine.was_cut:
                 return outcome
             self.faults["chip left too early" if outcome is None else "chip left unfinished"] += 1
+            self.unfinished.add(chip.household)
+            if isinstance(outcome, Refused):
+                number = outcome.facts.redemption or ""
+                self.witness.reserved(machine, int(number.rpartition("-")[2]))
+            if outcome is not None and self.chance.random() < 0.5:
+                break
         return outcome
+
+    def is_copied(self, household: bytes) -> bool:
+        """Whether there is a counterfeit of this family's chip."""
+        return household in self.thief.families
 
     def void_one(self, machine: Machine) -> None:
         """Take back one that was printed; too late or twice is refused."""
         if not machine.printed:
             return
         seq = self.chance.choice(sorted(machine.printed)[-8:])
+        given = self.witness.entries[RedemptionId(*machine.whose, seq), machine.printed[seq]]
+        chip = self.chips.get(getattr(given.content, "household", b""))
+        at_hand = isinstance(given.content, Pending) and self.chance.random() < 0.7
+        if chip is not None and at_hand:
+            link = in_field(chip.card, self.chance, badness=self.chip_badness)
+            self.void_by_chip(machine, seq, chip, link)
+            return
         try:
             if machine.void(seq):
                 self.faults["void"] += 1
                 self.witness.took_back(machine, seq)
+            else:
+                self.witness.hear_voids(machine)
         except WrongRequestError:
             self.faults["void refused"] += 1
+
+    def void_by_chip(
+        self, machine: Machine, seq: int, chip: Chip, link: InProcessLink
+    ) -> Voided | None:
+        """Take one back with a chip on the reader: the one that took it, or one that did not."""
+        voided = None
+        try:
+            voided = machine.void(seq, link)
+            if voided:
+                self.faults["void"] += 1
+                self.faults["void on a chip"] += voided.on_card
+                self.witness.took_back(machine, seq)
+        except WrongRequestError:
+            self.faults["void refused"] += 1
+        chip.note()
+        if not machine.was_cut:
+            self.witness.hear_voids(machine)
+        return voided
 
     def after(self, machine: Machine) -> None:
         """What an officer does after the power came back: start, and answer the question."""
@@ -259,7 +314,13 @@ class Story:
         return done
 
     def by_stick(self, machine: Machine) -> None:
-        """Somebody carries a stick there and back; now and then it is damaged on the way."""
+        """Somebody carries a stick there and back; now and then it is damaged on the way.
+
+        As often as not it was emptied before, as sticks are that are used for other things, too.
+        """
+        if self.chance.random() < 0.5:
+            shutil.rmtree(self.stick)
+            self.stick.mkdir()
         stick, whose = Stick(self.stick), machine.whose
         key = self.town.log.public
         self.sync(machine, StickRoad(stick, terminal=whose[0], epoch=whose[1], seal_to=key))

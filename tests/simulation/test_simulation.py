@@ -1,5 +1,6 @@
 """The simulator itself: a story told again is the same story, and what is broken is found."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,6 @@ def test_what_is_broken_is_found_out_and_told_with_its_seed() -> None:
 def test_a_list_holds_for_the_code_it_was_made_with(tmp_path: Path) -> None:
     path, told = tmp_path / "seeds.jsonl", tell(1)
     assert listed(path, code_state()) == set()
-    path.write_text(f"{line_of(told, code_state())}\n".replace("'", '"'))
+    path.write_text(json.dumps(line_of(told, code_state())) + "\n")
     assert listed(path, code_state()) == {1}
     assert listed(path, "of another code") == set()

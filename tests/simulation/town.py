@@ -36,9 +36,24 @@ PERSONS = (MemberRight(2, 3, 4), MemberRight(3, 3, 4), MemberRight(3, 4, 1))
 
 @dataclass
 class Town(SyncWorld):
-    """The world of the tests with what happens to it in a long story."""
+    """The world of the tests with what happens to it in a long story.
+
+    Attributes:
+        given: redeem masters that the office gives out, by kecamatan and generation.
+        sealed: which masters each sealed file holds.
+    """
 
     old_issuers: list[PrivateKey] = field(default_factory=list)
+    given: set[tuple[str, int]] = field(default_factory=lambda: {(KEC_1, 1), (KEC_2, 1)})
+    sealed: dict[bytes, frozenset[tuple[str, int]]] = field(default_factory=dict)
+
+    def give_masters(self, folder: TerminalFolder) -> None:
+        """The office gives a terminal the redeem masters of now."""
+        self.sealed[give_masters(folder, self.given)] = frozenset(self.given)
+
+    def masters_at(self, folder: TerminalFolder) -> frozenset[tuple[str, int]]:
+        """Which masters lie in a terminal's folder."""
+        return self.sealed[folder.redeem_keys.read_bytes()]
 
     def trust(self) -> TrustList:
         """Every issuer there ever was, and the province log."""
@@ -62,6 +77,7 @@ class Town(SyncWorld):
             )
         )  # fmt: skip
         self.give_root(folder)
+        self.give_masters(folder)
         return folder
 
     def shut_out(self, ordinal: int, epoch: int) -> None:
@@ -106,7 +122,6 @@ def make_terminal(root: Path, ordinal: int, *, epoch: int, home: str) -> Termina
     (root / "keys" / "road.token").write_text(road_token(ordinal, epoch))
     folder = open_folder(root)
     ensure_journal(folder)
-    give_masters(folder)
     return folder
 
 
@@ -124,6 +139,8 @@ def begin(folder: Path) -> Begun:
         usage={kecamatan: [] for kecamatan in old.rows},
         terminals=list(old.terminals),
         old_issuers=[],
+        given=set(old.given),
+        sealed=dict(old.sealed),
     )
     town.province_folder = replace(old.province_folder, root=folder / "province")
     town.province = town.reopened()
@@ -141,6 +158,7 @@ def _made() -> Begun:
         folders = []
         for ordinal, home in enumerate(HOMES, 1):
             terminal = make_terminal(folder / f"terminal-{ordinal}-1", ordinal, epoch=1, home=home)
+            town.give_masters(terminal)
             spki = terminal.signer().public.spki
             town.terminals.append(
                 Terminal(ordinal, 1, f"Loket {ordinal}", f"Balai {ordinal}", home,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlalchemy import select
 
+from card_codec.chip.khb1_files import HOME_KEYS
+from card_codec.chip.record import CardRecord
 from card_codec.qr.text import read_text
 from ledger.element import Element, RedemptionId, Right
 from ledger.entry import (
@@ -31,6 +33,7 @@ from sync_agent.batch import read_batch
 from sync_agent.province import schema
 from sync_agent.province.province import Province
 from terminal.counter import Redeemed
+from tests.simulation.chips import Chip
 from tests.simulation.machine import ELEMENTS, Machine
 from tests.simulation.town import Town
 
@@ -49,7 +52,9 @@ class Witness:
     Attributes:
         entries: every entry ever seen on any machine or slip.
         checked: how often each invariant was looked at.
-        lost_disks: entries that were on a disk that is gone, and had not reached the province.
+        by_chip: what was handed over by each chip, by its UID and the right.
+        begun: what a chip that replaces another began with, by its UID.
+        copied: whether there are counterfeits of a family's chip.
     """
 
     town: Town
@@ -59,7 +64,9 @@ class Witness:
     checked: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     brought: dict[int, set[Named]] = field(default_factory=dict)
-    by_chip: dict[Right, dict[Named, int]] = field(default_factory=dict)
+    by_chip: dict[tuple[bytes, Right], dict[Named, int]] = field(default_factory=dict)
+    begun: dict[bytes, tuple[CardRecord, ...]] = field(default_factory=dict)
+    copied: Callable[[bytes], bool] = lambda household: False
     blind: int = 0
     redemptions: int = 0
 
@@ -70,14 +77,31 @@ class Witness:
         self._seen(entry)
         element = entry.element()
         assert element is not None
-        known = machine.views.setdefault(element.right, {})
         settled = machine.printed.get(entry.body.seq) == entry.leaf
         is_newest = entry.body.seq > max(machine.printed, default=0)
         machine.printed[entry.body.seq] = entry.leaf
         self.redemptions += not settled
         if isinstance(entry.content, Pending):
-            self._hear_voids(machine)
-            self._given_by_chip(entry, element)
+            self.hear_voids(machine)
+            self._given_by_chip(entry, entry.content.uid, element)
+        if not redeemed.recovered:  # what a chip settles by now was decided long ago
+            self._within(machine, entry, element)
+        machine.knows(element.right, (entry.id, entry.leaf[:8]), element.quantity)
+        if is_newest:  # a chip may settle by now what was recorded long ago
+            self._time_rises(machine, entry)
+
+    def reserved(self, machine: Machine, seq: int) -> None:
+        """A chip left before it had answered: what is pending counts, and was within, too."""
+        self.hear_voids(machine)
+        for (body,) in machine.rows(f"SELECT body FROM entry WHERE seq = {seq}"):
+            entry = machine.entry(body)
+            element = entry.element()
+            if element is not None:
+                self._within(machine, entry, element)
+                machine.knows(element.right, (entry.id, entry.leaf[:8]), element.quantity)
+
+    def _within(self, machine: Machine, entry: Entry, element: Element) -> None:
+        known = machine.views.setdefault(element.right, {})
         taken = self._taken(machine, known) - known.get((entry.id, entry.leaf[:8]), 0)
         owed = self.quantity(element.right)
         self.say(
@@ -86,9 +110,6 @@ class Witness:
             f"{machine.name} gave {entry.id.number()} of {element.right.text()}: {taken} of {owed}"
             " were taken, as it knew",
         )
-        known[entry.id, entry.leaf[:8]] = element.quantity
-        if is_newest:  # a chip may settle by now what was recorded long ago
-            self._time_rises(machine, entry)
 
     def _taken(self, machine: Machine, known: dict[Named, int]) -> int:
         """What a terminal must count, each redemption once by whichever road it is known.
@@ -104,23 +125,48 @@ class Witness:
             and (id, b"") not in self.voids
         )
 
-    def _hear_voids(self, machine: Machine) -> None:
+    def hear_voids(self, machine: Machine) -> None:
         """A tap may first have said of an earlier one that its card never committed it."""
         voids = machine.rows(f"SELECT body FROM entry WHERE kind = {int(Kind.VOID)}")
         for (body,) in voids:
-            entry = read_entry(body)
+            entry = machine.entry(body)
             if isinstance(entry.content, Void):
                 self.took_back(machine, entry.content.seq)
 
-    def _given_by_chip(self, entry: Entry, element: Element) -> None:
-        """Goods went over the counter by a chip: no chip gives more than its right, anywhere."""
-        given = self.by_chip.setdefault(element.right, {})
+    def begins(self, chip: Chip) -> None:
+        """A chip that replaces another: what it says was taken counts on it."""
+        self.begun[chip.uid] = chip.opening
+
+    def key_shown(self, machine: Machine, chip: Chip, number: int | None) -> None:
+        """A card was asked for a key; that of a retired generation says nothing any more."""
+        if number in HOME_KEYS:
+            oldest = machine.oldest.get(chip.kecamatan, 1)
+            self.found[f"chip asked for its key of generation {number}"] += 1
+            self.say(
+                "a retired generation opens no chip",
+                number >= oldest,  # every chip here begins with the first
+                f"{machine.name} asked for generation {number}; from {oldest} on they count",
+            )
+
+    def _given_by_chip(self, entry: Entry, uid: bytes, element: Element) -> None:
+        """Goods went over the counter by a chip: none gives more than its right, anywhere.
+
+        Of counterfeits it is `thief` that tells.
+        """
+        right = element.right
+        given = self.by_chip.setdefault((uid, right), {})
         given[entry.id, entry.leaf] = element.quantity
+        if self.copied(right.household):
+            return
         total = sum(q for (id, _), q in given.items() if (id, b"") not in self.voids)
+        for one in self.begun.get(uid, ()):
+            id = RedemptionId(one.terminal, one.epoch, one.seq)
+            same = Right(right.household, one.member, one.programme, one.window) == right
+            total += one.quantity if same and (id, b"") not in self.voids else 0
         self.say(
             "no chip is given twice",
-            total <= self.quantity(element.right),
-            f"{entry.id.number()} of {element.right.text()}: {total} in all, by chip",
+            total <= self.quantity(right),
+            f"{entry.id.number()} of {right.text()}: {total} in all, by chip",
         )
 
     def took_back(self, machine: Machine, seq: int) -> None:
@@ -141,53 +187,46 @@ class Witness:
                 )
             element = entry.element()
             if element is not None:
-                known = machine.views.setdefault(element.right, {})
-                known[entry.id, entry.leaf[:8]] = element.quantity
+                machine.knows(element.right, (entry.id, entry.leaf[:8]), element.quantity)
         self.look_at(machine)
 
     def look_at(self, machine: Machine) -> None:
         """After a restart or a look into the box: nothing is gone, everything new is noted."""
-        entries = {entry.body.seq: entry for entry in machine.entries()}
-        settled = committed(entries.values())
-        lost = [s for s, leaf in machine.printed.items()
-                if s not in settled or entries[s].leaf != leaf]  # fmt: skip
+        new = machine.news()
+        machine.leaves |= committed(new, machine.entry_at)
+        lost = sorted(seq for seq, _ in machine.printed.items() - machine.leaves.items())
         self.say(
             "what was printed is in the journal",
             not lost,
             f"{machine.name} printed {lost[:3]}, which its journal does not hold",
         )
-        for entry in entries.values():
+        for entry in new:
             self._seen(entry)
             if isinstance(entry.content, Void):
                 self.took_back(machine, entry.content.seq)
         self._views(machine)
-        self._rises(machine, [entries[seq] for seq in sorted(entries)])
+        self._rises(machine, new)
 
     def _views(self, machine: Machine) -> None:
-        held: dict[Right, dict[Named, int]] = defaultdict(dict)
-        for household, member, programme, window, t, e, s, leaf, quantity in machine.rows(ELEMENTS):
-            right = Right(household, member, programme, window)
-            held[right][RedemptionId(t, e, s), leaf] = quantity
-        gone = [
-            id
-            for right, known in machine.views.items()
-            for (id, leaf), quantity in known.items()
-            if held[right].get((id, leaf)) != quantity
-        ]
+        held = set(machine.rows(ELEMENTS))
+        gone = [RedemptionId(*row[4:7]) for row in machine.known - held]
         self.say(
             "a terminal never loses an element",
             not gone,
             f"{machine.name} no longer knows {[id.number() for id in gone[:3]]}",
         )
-        machine.views = held
+        for household, member, programme, window, t, e, s, leaf, quantity in held - machine.known:
+            right = Right(household, member, programme, window)
+            machine.knows(right, (RedemptionId(t, e, s), leaf), quantity)
 
-    def _rises(self, machine: Machine, entries: list[Entry]) -> None:
-        times = [entry.body.moment.early for entry in entries]
+    def _rises(self, machine: Machine, new: list[Entry]) -> None:
+        times = [machine.newest, *(entry.body.moment.early for entry in new)]
         self.say(
             "early never falls",
             times == sorted(times),
             f"{machine.name} has an entry that is earlier than the one before it",
         )
+        machine.newest = times[-1]
 
     def _time_rises(self, machine: Machine, entry: Entry) -> None:
         early = entry.body.moment.early
@@ -240,12 +279,28 @@ class Witness:
             raise BrokenPromiseError(f"{invariant}: {told}")
 
 
-def committed(entries: Iterable[Entry]) -> set[int]:
-    """Numbers of the redemptions of which goods may be handed over."""
-    found = list(entries)
-    by_chip = {entry.content.seq for entry in found if isinstance(entry.content, Commit)}
-    whole = {entry.body.seq for entry in found if isinstance(entry.content, Redemption)}
-    return whole | by_chip
+def committed(
+    entries: Iterable[Entry], at: Callable[[int], Entry | None] = lambda seq: None
+) -> dict[int, bytes]:
+    """Leaves of the redemptions of which goods may be handed over, by number.
+
+    Args:
+        entries: of one chain, in their order.
+        at: finds one that came before them.
+    """
+    found: dict[int, bytes] = {}
+    pending: dict[int, Entry] = {}
+    for entry in entries:
+        if isinstance(entry.content, Redemption):
+            found[entry.body.seq] = entry.leaf
+        elif isinstance(entry.content, Pending):
+            pending[entry.body.seq] = entry
+        elif isinstance(entry.content, Commit):
+            seq = entry.content.seq
+            before = pending.get(seq) or at(seq)
+            if before is not None:
+                found[seq] = before.leaf
+    return found
 
 
 def entries_of(batch: Any) -> list[Entry]:
@@ -258,7 +313,7 @@ def ordered(claims: list[Entry], home: int | None) -> list[Entry]:
 
     def place(entry: Entry) -> tuple[int, bytes]:
         content = entry.content
-        assert isinstance(content, Redemption)
+        assert isinstance(content, Redemption | Pending)
         if entry.id.terminal == home:
             return 0, entry.leaf
         return (2 if content.basis == Basis.EXCEPTION else 1), entry.leaf

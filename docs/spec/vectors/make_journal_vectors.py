@@ -9,10 +9,8 @@ own, so that its writers are tested by them too.
 
 import base64
 import hashlib
-import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from docs.spec.vectors.vector_parts import (
@@ -30,8 +28,8 @@ from docs.spec.vectors.vector_parts import (
     trust_list,
     trust_row,
 )
+from docs.spec.vectors.writing import write_or_check
 
-HERE = Path(__file__).parent
 AT = ISSUED + 3_600
 MOMENT = [AT, AT, AT + 60, ISSUED, ISSUED + 60, 1_000, b"bootboot"]
 GENESIS = hashlib.sha256(b"KHB-GENESIS-v1\0" + b"\0\1" + b"\1" + spki(TERMINAL)).digest()
@@ -302,24 +300,5 @@ def invalid_receipts(printed: str) -> Iterator[tuple[str, str, str, str]]:
     yield "bare-leaf", "Signed without the context of a head.", bare, "bad_signature"
 
 
-def main() -> int:
-    """Write or compare every file; 1 if one differs."""
-    wrong = []
-    for cases in (entry_cases, receipt_cases):
-        for place, case in cases():
-            path = HERE / f"{place}.json"
-            whole = json.dumps({"name": path.stem} | case, indent=2, ensure_ascii=True) + "\n"
-            if "--check" in sys.argv[1:]:
-                if not path.exists() or path.read_text(encoding="utf-8") != whole:
-                    wrong.append(place)
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(whole, encoding="utf-8")
-    for place in wrong:
-        told = f"{place}.json is not what make_journal_vectors.py writes; run it again"
-        print(told, file=sys.stderr)
-    return 1 if wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(entry_cases, receipt_cases))

@@ -7,11 +7,9 @@ Everything is put together here with a plain CBOR writer and the library's CMAC,
 project's own. The compressed form of a file is not unique: its vectors hold the bytes before it.
 """
 
-import json
 import struct
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -27,8 +25,8 @@ from docs.spec.vectors.vector_parts import (
     trust_list,
     trust_row,
 )
+from docs.spec.vectors.writing import write_or_check
 
-HERE = Path(__file__).parent
 VERDICT = ed25519.Ed25519PrivateKey.from_private_bytes(seed("issuer's verdicts"))
 LOG = ed25519.Ed25519PrivateKey.from_private_bytes(seed("province log"))
 AT = ISSUED + 86_400
@@ -183,23 +181,5 @@ def _signed(verdicts: list[list[object]]) -> bytes:
     return cose(pack([VERDICTS, AT, verdicts]), VERDICT)
 
 
-def main() -> int:
-    """Write or compare every file; 1 if one differs."""
-    wrong = []
-    for cases in (finding_cases, file_cases, asked_cases):
-        for place, case in cases():
-            path = HERE / f"{place}.json"
-            whole = json.dumps({"name": path.stem} | case, indent=2, ensure_ascii=True) + "\n"
-            if "--check" in sys.argv[1:]:
-                if not path.exists() or path.read_text(encoding="utf-8") != whole:
-                    wrong.append(place)
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(whole, encoding="utf-8")
-    for place in wrong:
-        print(f"{place}.json is not what make_mac_vectors.py writes; run it", file=sys.stderr)
-    return 1 if wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(finding_cases, file_cases, asked_cases))

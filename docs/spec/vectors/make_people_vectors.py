@@ -10,18 +10,16 @@ before both.
 
 import hashlib
 import hmac
-import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from docs.spec.vectors.vector_parts import HOUSEHOLD, Case, pack, seed
+from docs.spec.vectors.writing import write_or_check
 
-HERE = Path(__file__).parent
 OTHER = bytes.fromhex("6299000055667788")
 SALT, KEY = seed("look-up salt")[:16], seed("look-up key")
 MEMORY_KIB, PASSES = 64, 2
@@ -212,23 +210,5 @@ def locked_cases() -> Iterator[tuple[str, Case]]:
         )
 
 
-def main() -> int:
-    """Write or compare every file; 1 if one differs."""
-    wrong = []
-    for cases in (people_cases, look_up_cases, locked_cases):
-        for place, case in cases():
-            path = HERE / f"{place}.json"
-            whole = json.dumps({"name": path.stem} | case, indent=2, ensure_ascii=True) + "\n"
-            if "--check" in sys.argv[1:]:
-                if not path.exists() or path.read_text(encoding="utf-8") != whole:
-                    wrong.append(place)
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(whole, encoding="utf-8")
-    for place in wrong:
-        print(f"{place}.json is not what make_people_vectors.py writes; run it", file=sys.stderr)
-    return 1 if wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(people_cases, look_up_cases, locked_cases))

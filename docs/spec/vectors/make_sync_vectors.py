@@ -9,11 +9,9 @@ segment the columns.
 """
 
 import hashlib
-import json
 import struct
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
@@ -31,8 +29,8 @@ from docs.spec.vectors.vector_parts import (
     trust_list,
     trust_row,
 )
+from docs.spec.vectors.writing import write_or_check
 
-HERE = Path(__file__).parent
 LOG = ed25519.Ed25519PrivateKey.from_private_bytes(seed("province log"))
 AT = ISSUED + 3_600
 
@@ -360,23 +358,5 @@ def usage_element(row: tuple[int, ...]) -> dict[str, object]:
     return said | {"household": HOUSEHOLD.hex(), "leaf": digest[:16]}
 
 
-def main() -> int:
-    """Write or compare every file; 1 if one differs."""
-    wrong = []
-    for cases in (batch_cases, acknowledgement_cases, usage_cases):
-        for place, case in cases():
-            path = HERE / f"{place}.json"
-            whole = json.dumps({"name": path.stem} | case, indent=2, ensure_ascii=True) + "\n"
-            if "--check" in sys.argv[1:]:
-                if not path.exists() or path.read_text(encoding="utf-8") != whole:
-                    wrong.append(place)
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(whole, encoding="utf-8")
-    for place in wrong:
-        print(f"{place}.json is not what make_sync_vectors.py writes; run it", file=sys.stderr)
-    return 1 if wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(batch_cases, acknowledgement_cases, usage_cases))

@@ -9,11 +9,9 @@ is tested by them too. The same script always gives the same files.
 """
 
 import hashlib
-import json
 import sys
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import cbor2
 
@@ -30,9 +28,7 @@ from docs.spec.vectors.vector_parts import (
     trust_list,
     trust_row,
 )
-
-HERE = Path(__file__).parent
-
+from docs.spec.vectors.writing import write_or_check
 
 # The QR text
 
@@ -187,23 +183,5 @@ def status_list_cases() -> Iterator[tuple[str, Case]]:
         )
 
 
-def main() -> int:
-    """Write or compare every file; 1 if one differs."""
-    wrong = []
-    for cases in (credential_cases, qr_text_cases, trust_list_cases, status_list_cases):
-        for place, case in cases():
-            path = HERE / f"{place}.json"
-            whole = json.dumps({"name": path.stem} | case, indent=2, ensure_ascii=True) + "\n"
-            if "--check" in sys.argv[1:]:
-                if not path.exists() or path.read_text(encoding="utf-8") != whole:
-                    wrong.append(place)
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(whole, encoding="utf-8")
-    for place in wrong:
-        print(f"{place}.json is not what make_vectors.py writes; run it again", file=sys.stderr)
-    return 1 if wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(credential_cases, qr_text_cases, trust_list_cases, status_list_cases))

@@ -66,6 +66,8 @@ def test_stolen_issuer_says_how_many_cards_are_to_be_made_anew(
                    "--json"))  # fmt: skip
     done = report(run("rotate", "--office", office, "--role", "issuer", "--stolen", "--json"))
     assert done["cards"] == 2
+    done = report(run("rotate", "--office", office, "--role", "verdict", "--stolen", "--json"))
+    assert (done["role"], done["cards"], len(done["rotated"])) == ("verdict", 0, 1)
 
 
 @pytest.mark.parametrize(

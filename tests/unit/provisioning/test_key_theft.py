@@ -12,7 +12,10 @@ from card_codec.keys import PrivateKey
 from card_codec.qr.text import write_text
 from card_codec.reason import Reason
 from card_codec.status import StatusList
+from card_codec.trust import TrustList
 from ledger.changes_file import Wanted, make_changes, write_changes
+from ledger.errors import RecordError
+from ledger.mac_verdict import read_verdicts, verdict_kids, write_verdicts
 from ledger.policy import DAY
 from ledger.repository import online_role, tuf_signer
 from ledger.rights_file import (
@@ -24,8 +27,9 @@ from ledger.rights_file import (
     write_status,
 )
 from provisioning.changes import ChangeKind
+from provisioning.decree import full_trust
 from provisioning.errors import ProvisioningError
-from provisioning.keys import ISSUER, ROOT
+from provisioning.keys import ISSUER, ROOT, VERDICT
 from provisioning.office import open_office
 from provisioning.publish import publish
 from provisioning.rotate import cards_of_stolen_keys
@@ -227,6 +231,31 @@ def test_cards_of_a_stolen_issuer_count_no_more_and_new_ones_do(served: Served) 
     assert served.asked(served.card(home)) is None
     with open_office(served.office) as opened:
         assert cards_of_stolen_keys(opened) == 1
+
+
+@pytest.mark.parametrize("stolen", [False, True])
+def test_verdicts_of_a_retired_key_stay_good_and_those_of_a_stolen_one_do_not(
+    served: Served, stolen: bool
+) -> None:
+    def trust() -> TrustList:
+        with open_office(served.office) as opened:
+            return full_trust(opened.roster)
+
+    (old,) = private_keys(served, VERDICT)
+    before = write_verdicts([], old, at=served.now)
+    assert read_verdicts(before, trust()).verdicts == ()
+    served.clock.pass_time(DAY)
+    rotated(served, VERDICT, stolen=stolen)
+    (new,) = private_keys(served, VERDICT)
+    assert read_verdicts(write_verdicts([], new, at=served.now), trust()).at == served.now
+    with pytest.raises(RecordError):
+        read_verdicts(write_verdicts([], old, at=served.now), trust())
+    assert (old.public.kid in verdict_kids(trust())) is not stolen
+    if stolen:
+        with pytest.raises(RecordError):
+            read_verdicts(before, trust())
+    else:
+        assert read_verdicts(before, trust()).verdicts == ()
 
 
 def counterfeit(served: Served, household: bytes, key: PrivateKey) -> str:

@@ -1,6 +1,7 @@
 """The winner of a double follows from what the records say, never from who came first."""
 
 import hashlib
+from dataclasses import replace
 from itertools import permutations
 
 from hypothesis import given
@@ -8,14 +9,15 @@ from hypothesis import strategies as st
 
 from ledger.element import RedemptionId, Right
 from ledger.entry import Basis
+from ledger.mac_verdict import Finding
 from sync_agent.province.cases import CaseKind, Claim, Why, judge
 
 RIGHT = Right(b"household"[:8], 0, 1, 1)
 
 
-def claim(terminal: int, *, home=False, basis=Basis.AWAY, quantity=1, seq=1) -> Claim:
+def claim(terminal: int, *, home=False, basis=Basis.AWAY, quantity=1, seq=1, finding=None) -> Claim:
     leaf = hashlib.sha256(f"{terminal}/{seq}".encode()).digest()
-    return Claim(RedemptionId(terminal, 1, seq), leaf, quantity, home, basis)
+    return Claim(RedemptionId(terminal, 1, seq), leaf, quantity, home, basis, finding=finding)
 
 
 HOME = claim(2, home=True, basis=Basis.HOME)
@@ -65,6 +67,20 @@ def test_equal_standing_is_settled_by_the_leaf_hash() -> None:
     assert case.why is Why.FINGERPRINT
 
 
+def test_verdict_goes_before_home_before_nothing_known_before_invalid() -> None:
+    """Valid, then without one or lost by the ordinary rule, then invalid."""
+    signed = claim(5, basis=Basis.EXCEPTION, finding=Finding.VALID)
+    lost = claim(6, home=True, finding=Finding.LOST)
+    false = claim(7, home=True, finding=Finding.INVALID)
+    case = judge(RIGHT, 1, [false, AWAY, lost, signed])
+    assert case is not None
+    assert (case.counted, case.losers) == ((signed,), (lost, AWAY, false))
+    assert case.why is Why.MAC_VALID
+    without = judge(RIGHT, 1, [false, EXCEPTION])
+    assert without is not None
+    assert (without.counted, without.why) == ((EXCEPTION,), Why.MAC_INVALID)
+
+
 def test_claims_count_as_long_as_their_sum_stays_within_the_right() -> None:
     first, second, third = (claim(n, home=True, basis=Basis.HOME, quantity=2) for n in (1, 2, 3))
     case = judge(RIGHT, 5, [first, second, third])
@@ -107,6 +123,7 @@ CLAIMS = st.lists(
         basis=st.sampled_from(Basis),
         quantity=st.integers(0, 4),
         seq=st.integers(1, 3),
+        finding=st.sampled_from([None, *Finding]),
     ),
     max_size=8,
     unique_by=lambda c: c.id,
@@ -130,3 +147,29 @@ def test_a_case_keeps_every_record_and_counts_no_more_than_the_right(claims, qua
     assert not set(case.counted) & set(case.losers)
     assert sum(c.quantity for c in case.counted) <= quantity
     assert sum(c.quantity for c in claims) > quantity
+
+
+@given(claims=CLAIMS, quantity=st.integers(0, 10), finding=st.sampled_from([None, *Finding]))
+def test_verdict_that_all_share_changes_nothing(claims, quantity, finding) -> None:
+    plain = judge(RIGHT, quantity, [replace(c, finding=None) for c in claims])
+    case = judge(RIGHT, quantity, [replace(c, finding=finding) for c in claims])
+    assert _ids(case) == _ids(plain)
+
+
+@given(claims=CLAIMS, quantity=st.integers(0, 10))
+def test_lost_value_counts_as_no_verdict(claims, quantity) -> None:
+    lost = [replace(c, finding=Finding.LOST) if c.finding is None else c for c in claims]
+    assert _ids(judge(RIGHT, quantity, lost)) == _ids(judge(RIGHT, quantity, claims))
+
+
+@given(claims=CLAIMS, quantity=st.integers(0, 10))
+def test_no_record_counts_before_one_with_a_better_verdict(claims, quantity) -> None:
+    case = judge(RIGHT, quantity, claims)
+    if case is not None:
+        rank: dict[Finding | None, int] = {Finding.VALID: 0, Finding.INVALID: 2}
+        ranks = [rank.get(c.finding, 1) for c in (*case.counted, *case.losers)]
+        assert ranks == sorted(ranks)
+
+
+def _ids(case):
+    return case and ([c.id for c in case.counted], [c.id for c in case.losers], case.why)

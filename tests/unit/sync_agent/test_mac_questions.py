@@ -4,46 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from card_codec.chip.diversify import NO_KECAMATAN, KeyName
-from card_codec.chip.khb1_files import MAC_KEY
-from card_codec.chip.record import CardRecord, RecordKind, day_of, encode_record
-from card_codec.chip.tmac import (
-    Transaction,
-    enciphered_reader_id,
-    reader_id,
-    transaction_value,
-)
-from ledger.entry import Basis, Commit, Observed, Pending, Void
+from card_codec.chip.record import RecordKind
+from ledger.entry import Commit, Observed, Void
 from ledger.mac_verdict import AskedCommit, Finding, read_asked
 from provisioning.mac_check import check_commits
-from sync_agent.batch import read_batch
 from sync_agent.province.mac_questions import write_questions
 from tests.card_station import MASTERS
+from tests.issuer_check import UID, begin, mac_of
 from tests.sync_world import SyncWorld, batch_of
-
-UID = bytes.fromhex("04a1b2c3d4e580")
-
-
-def pending(household: bytes, *, counter: int = 1, before: int = 0) -> Pending:
-    return Pending(
-        household=household, issue=1, member=0, programme=1, window=1, quantity=1, paid=0,
-        basis=Basis.HOME, uid=UID, counter=counter, before=before,
-    )  # fmt: skip
 
 
 def value(record: bytes, counter: int, *, before: tuple[int, int]) -> bytes:
-    """As the chip of the tests' office signs it."""
-    key = MASTERS.derive(KeyName(UID, MAC_KEY, NO_KECAMATAN, 1))
-    enc = enciphered_reader_id(key, UID, counter, before=reader_id(*before))
-    return transaction_value(key, Transaction(UID, counter, reader_id(1, 1), enc, record))
+    return mac_of(record, counter, before=before)
 
 
-def taken(world: SyncWorld, household: bytes, *, counter: int, before: int = 0) -> bytes:
-    """A pending redemption at counter 1; the record its card is asked to write."""
-    world.record(world.one, pending(household, counter=counter, before=before))
-    body = read_batch(batch_of(world.one)).entries[-1].body
-    seq, day = body.seq, day_of(body.moment.early)
-    return encode_record(CardRecord(RecordKind.REDEMPTION, 1, 1, seq, 1, 1, 0, 1, day))
+def taken(world: SyncWorld, household: bytes, *, counter: int) -> bytes:
+    return begin(world, world.one, household, counter=counter)
 
 
 def asked(world: SyncWorld, folder: Path) -> list[AskedCommit]:

@@ -5,15 +5,30 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from card_codec.keys import PrivateKey
+from ledger.element import RedemptionId, Right
+from ledger.entry import Basis, Commit, Void
 from ledger.errors import RecordError
+from ledger.mac_verdict import Finding
 from sync_agent.errors import ProvinceError
 from sync_agent.province import schema
-from sync_agent.province.cases import Why
-from sync_agent.province.settlement import read, settlements
+from sync_agent.province.cases import Claim, Why
+from sync_agent.province.judging import _settled_case
+from sync_agent.province.settlement import (
+    Mark,
+    Named,
+    Settlement,
+    StandingCase,
+    read,
+    settlements,
+    write,
+)
 from sync_agent.province.store import Store
+from tests.issuer_check import IssuerCheck, begin, redeem
 from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
 
@@ -26,6 +41,7 @@ def store_url(request: pytest.FixtureRequest) -> str | None:
     return server.new_database()
 
 
+LOG = PrivateKey.generate()
 FROZEN_AFTER_SECONDS = 14 * 86_400 + 1
 
 
@@ -90,10 +106,159 @@ def test_settlement_says_how_far_each_chain_was_held_and_is_signed(world: SyncWo
         said = read(row.data, lambda _kid: world.log.public)
         assert [(m.terminal, m.epoch, m.seq) for m in said.marks] == [(1, 1, 1)]
         assert said.marks[0].head.hex() == world.province.head(1, 1).head
-        assert settlements(db, [world.log.public])[1, 1] == {(1, 1): 1}
+        settled = settlements(db, [world.log.public])[1, 1]
+        assert (settled.held, settled.out, settled.cases) == ({(1, 1): 1}, frozenset(), {})
         stranger = PrivateKey.generate()
         with pytest.raises(RecordError):
             read(row.data, lambda _kid: stranger.public)
         with pytest.raises(ProvinceError, match="not as it was signed"):
             settlements(db, [stranger.public])
     store.close()
+
+
+def settle(world: SyncWorld) -> None:
+    world.clock.wall = ended(world) + FROZEN_AFTER_SECONDS
+    world.province.settle()
+
+
+def told(world: SyncWorld) -> list[tuple[str | None, list[str], Why]]:
+    return [
+        (case.winner, [loser.id.number() for loser in case.losers], case.why)
+        for case in world.province.cases()
+    ]
+
+
+STOOD = [("T002-0001", ["T001-0001"], Why.HOME)]
+
+
+@pytest.mark.parametrize("of", ["one", "two"])
+def test_void_that_comes_after_the_settlement_moves_no_verdict(world: SyncWorld, of: str) -> None:
+    """Neither the loser's void clears the case, nor the winner's lets the loser count."""
+    doubled(world)
+    arrive(world, "one")
+    arrive(world, "two")
+    settle(world)
+    world.record(getattr(world, of), Void(1, "wrong family", "AB"))
+    arrive(world, of)
+    assert told(world) == STOOD
+    (case,) = world.province.cases()
+    late = {c.id.terminal: c.voided_late for c in (*case.counted, *case.losers)}
+    assert late == {1: of == "one", 2: of == "two"}
+    assert {one.number for one in world.province.redemptions() if one.voided} == {
+        "T001-0001" if of == "one" else "T002-0001"
+    }
+
+
+def test_void_that_comes_after_the_settlement_opens_no_room_for_a_late_record(
+    world: SyncWorld,
+) -> None:
+    world.take(world.one, world.homes_2[0])
+    arrive(world, "one")
+    settle(world)
+    world.record(world.one, Void(1, "wrong family", "AB"))
+    arrive(world, "one")
+    assert told(world) == []
+    world.take(world.two, world.homes_2[0])
+    arrive(world, "two")
+    assert told(world) == [("T001-0001", ["T002-0001"], Why.SETTLED)]
+
+
+def test_void_that_was_held_at_the_settlement_counts(world: SyncWorld) -> None:
+    doubled(world)
+    world.record(world.two, Void(1, "wrong family", "AB"))
+    arrive(world, "one")
+    arrive(world, "two")
+    assert told(world) == []
+    settle(world)
+    assert told(world) == []
+
+
+def test_late_record_that_is_taken_back_is_no_case(world: SyncWorld) -> None:
+    world.take(world.two, world.homes_2[0])
+    arrive(world, "two")
+    settle(world)
+    world.take(world.one, world.homes_2[0])
+    arrive(world, "one")
+    assert told(world) == [("T002-0001", ["T001-0001"], Why.SETTLED)]
+    world.record(world.one, Void(1, "wrong family", "AB"))
+    arrive(world, "one")
+    assert told(world) == []
+
+
+def test_commit_that_comes_after_the_settlement_stands_behind_what_was_held(
+    world: SyncWorld,
+) -> None:
+    """A pending redemption of the home terminal would have won, had its commit been held."""
+    begin(world, world.two, world.homes_2[0])
+    arrive(world, "two")
+    world.take(world.one, world.homes_2[0])
+    arrive(world, "one")
+    settle(world)
+    assert told(world) == []
+    world.record(world.two, Commit(1, 2, bytes(8)))
+    arrive(world, "two")
+    assert told(world) == [("T001-0001", ["T002-0001"], Why.SETTLED)]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_verdict_that_comes_after_the_settlement_is_shown_and_moves_nothing(
+    world: SyncWorld, late: bool
+) -> None:
+    issuer = IssuerCheck(world)
+    family = world.homes_2[0]
+    verdicts = issuer.file(redeem(world, world.one, family))
+    world.take(world.two, family)
+    arrive(world, "one")
+    arrive(world, "two")
+    if late:
+        settle(world)
+        world.province.macs.take(verdicts)
+        assert told(world) == STOOD
+    else:
+        world.province.macs.take(verdicts)
+        settle(world)
+        assert told(world) == [("T001-0001", ["T002-0001"], Why.MAC_VALID)]
+        issuer.end(stolen=True)
+        assert told(world) == [("T001-0001", ["T002-0001"], Why.MAC_VALID)]
+        return
+    (case,) = world.province.cases()
+    assert {c.id.terminal: c.finding for c in (*case.counted, *case.losers)} == {
+        1: Finding.VALID,
+        2: None,
+    }
+
+
+def test_late_verdict_does_not_choose_among_late_records(world: SyncWorld) -> None:
+    """Of two late records one fits the right; which one is theirs to say, not a verdict's."""
+    issuer = IssuerCheck(world)
+    settle(world)
+    family = world.homes_2[0]
+    verdict = redeem(world, world.one, family)
+    world.take(world.two, family)
+    arrive(world, "one")
+    arrive(world, "two")
+    assert told(world) == STOOD
+    world.province.macs.take(issuer.file(verdict))
+    assert told(world) == STOOD
+
+
+def test_later_ledger_that_lowers_a_right_accuses_nobody_of_a_settled_window() -> None:
+    right = Right(b"8 bytes.", 0, 1, 1)
+    held = Claim(RedemptionId(1, 1, 1), bytes(32), 2, True, Basis.HOME)
+    late = dataclasses.replace(held, id=RedemptionId(2, 1, 1), late=True)
+    assert _settled_case(right, 1, [held], None) is None
+    case = _settled_case(right, 1, [late, held], None)
+    assert case is not None
+    assert (case.counted, case.losers, case.why) == ((held,), (late,), Why.SETTLED)
+
+
+@given(damage=st.integers(0, 600), bit=st.integers(0, 7))
+def test_settlement_with_a_changed_bit_is_refused(damage: int, bit: int) -> None:
+    case = StandingCase(b"8 bytes.", 0, (Named(2, 1, 1),), (Named(1, 1, 1),), "home")
+    marks = (Mark(1, 1, 2, bytes(32)),)
+    said = Settlement("khb-settlement-2", 1, 1, 5, 9, marks, (Named(1, 1, 2),), (case,))
+    signed = bytearray(write(said, LOG))
+    assert read(bytes(signed), lambda _kid: LOG.public) == said
+    signed[damage % len(signed)] ^= 1 << bit
+    with pytest.raises(RecordError):
+        read(bytes(signed), {LOG.public.kid: LOG.public}.get)

@@ -8,11 +8,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, select
 
-from ledger.entry import Opened
+from ledger.entry import Commit, Opened, Void
 from sync_agent.errors import ProvinceError
 from sync_agent.province import schema
-from sync_agent.province.engine import NEWEST, bring_in_step, open_engine
+from sync_agent.province.engine import NEWEST, append, bring_in_step, open_engine
 from sync_agent.province.store import Store
+from tests.issuer_check import begin
 from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
 
@@ -23,6 +24,15 @@ MIGRATIONS = Path(__file__).parents[3] / "sync_agent/province/migrations"
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'province.db'}"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture
+def another_url(request: pytest.FixtureRequest, store_url: str, tmp_path: Path) -> str:
+    """An empty store of the same sort."""
+    if store_url.startswith("sqlite"):
+        return f"sqlite:///{tmp_path / 'another.db'}"
     server: Server = request.getfixturevalue("postgresql")
     return server.new_database()
 
@@ -39,6 +49,29 @@ def test_migrations_lead_to_the_tables_the_code_uses(store_url: str) -> None:
 
 def test_newest_step_is_the_last_of_the_migrations() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == NEWEST
+
+
+def test_store_of_an_earlier_step_knows_what_its_entries_are_about(
+    world: SyncWorld, another_url: str
+) -> None:
+    begin(world, world.one, world.homes_1[0])
+    world.record(world.one, Commit(1, 2, bytes(8)))
+    world.record(world.one, Void(1, "wrong card", "AB"))
+    world.province.take(batch_of(world.one), road="http")
+    now = Store(world.province_folder.store_url)
+    with now.reading() as db:
+        entries = [tuple(row) for row in db.execute(select(schema.entry))]
+        said = [tuple(row) for row in db.execute(select(schema.naming))]
+    now.close()
+    assert said == [(1, 1, 2, 1), (1, 1, 3, 1)]
+    engine = open_engine(another_url).execution_options(writing=True)
+    with engine.begin() as db:
+        bring_in_step(db, to="0003")
+        append(db, schema.entry, entries)
+    with engine.begin() as db:
+        bring_in_step(db)
+        assert [tuple(row) for row in db.execute(select(schema.naming))] == said
+    engine.dispose()
 
 
 def test_store_that_is_open_is_opened_again_as_it_is(store_url: str) -> None:

@@ -5,8 +5,10 @@ from importlib.resources import files
 
 import pytest
 
+from ledger.mac_verdict import Finding
 from sync_agent.province.cases import Why
 from sync_agent.province.evidence import ChainKind
+from sync_agent.province.mac_verdicts import MacCaseKind
 from sync_agent.province.pendings import Fate
 from sync_agent.province.words import LANGUAGES, catalogue, words
 
@@ -22,7 +24,8 @@ def used_keys() -> set[str]:
     texts = (source.read_text(encoding="utf-8") for source in sources)
     quoted = {key for text in texts for key in re.findall(r"\"(desk\.[a-z_.]+)\"", text)}
     made = {f"desk.why.{why}" for why in Why} | {f"desk.chain.{kind}" for kind in ChainKind}
-    made |= {f"desk.fate.{fate}" for fate in Fate}
+    made |= {f"desk.fate.{fate}" for fate in Fate} | {f"desk.{kind}" for kind in MacCaseKind}
+    made |= {f"desk.mac.{finding.name.lower()}" for finding in Finding} | {"desk.mac.none"}
     return {k for k in quoted if not k.endswith(FILE_ENDINGS)} | made
 
 

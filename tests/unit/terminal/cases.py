@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from msgspec.structs import replace as replace_struct
 
 from card_codec.credential import CardKind, Credential
+from card_codec.reason import Reason
 from card_codec.status import StatusList
 from ledger.clock import Moment
 from ledger.element import Element, RedemptionId, Right
@@ -68,6 +69,7 @@ class Case:
     gap: bool = False
     unfinished: bool = False
     can_be_asked: bool = False
+    waived: Reason | None = None
 
 
 def judged(case: Case) -> Verdict:
@@ -132,6 +134,7 @@ def here(case: Case) -> Here:
         shut_by=(another,),
         price=case.class_price,
         chip=chip(case),
+        waived=case.waived,
     )
 
 

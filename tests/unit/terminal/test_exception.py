@@ -10,13 +10,22 @@ import pytest
 
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
-from ledger.entry import Basis, Commit, Excepted, Pending, Redemption, Refusal
+from ledger.entry import (
+    Basis,
+    Commit,
+    Excepted,
+    Handover,
+    Pending,
+    Redemption,
+    Refusal,
+)
 from ledger.policy import DAY, ExceptionQuota
 from terminal.counter import Presentation, Redeemed
 from terminal.decision import Verdict
 from terminal.errors import SecondPersonError
 from tests.chip_recovery import flush
 from tests.chip_town import PANGAN, Town, make_town
+from tests.point import Point, make_point
 
 TWO_OFFICERS = replace(PANGAN, second="WK")
 
@@ -109,3 +118,64 @@ def test_card_with_a_gap_is_served_at_home_and_writes_its_record(town: Town) -> 
     assert isinstance(pending.content, Pending)
     assert (pending.content.basis, type(commit.content)) == (Basis.EXCEPTION, Commit)
     assert town.journal_holds(1) == ()
+
+
+def point_that_may(tmp_path: Path, *exceptions: ExceptionQuota, away: int = 0) -> Point:
+    point = make_point(tmp_path, away=away)
+    point.world.exceptions = exceptions
+    point.world.publish()
+    point.bring()
+    assert point.take().problem is None
+    return point
+
+
+def by_two(point: Point, name: str) -> Redeemed | Verdict:
+    return point.counter.redeem(Presentation(point.cards[name]), TWO_OFFICERS)
+
+
+def test_ledger_too_old_is_served_by_two_officers_so_often_a_day(tmp_path: Path) -> None:
+    point = point_that_may(tmp_path, ExceptionQuota(Reason.LEDGER_TOO_OLD, 1))
+    point.world.clock.pass_time(40 * DAY)
+    assert point.show("mawar") == Refused(Reason.LEDGER_TOO_OLD)
+    outcome = by_two(point, "mawar")
+    assert isinstance(outcome, Redeemed)
+    assert outcome.approved.basis is Basis.EXCEPTION
+    assert by_two(point, "anggrek") == Refused(Reason.EXCEPTION_QUOTA_USED, Facts(count=1))
+    again = by_two(point, "mawar")
+    assert isinstance(again, Refused)
+    assert again.reason is Reason.ALREADY_REDEEMED
+    kinds = [type(e.content) for e, _ in point.counter._desk.journal.tail(100)]
+    assert kinds == [Refusal, Excepted, Redemption, Handover, Refusal, Refusal]
+    point.counter.close()
+
+
+def test_family_of_elsewhere_is_served_beyond_the_quota_and_takes_nothing_from_it(
+    tmp_path: Path,
+) -> None:
+    point = point_that_may(tmp_path, ExceptionQuota(Reason.NOT_SERVED_AWAY, 1))
+    before = point.counter.exposure()
+    outcome = by_two(point, "melati")
+    assert isinstance(outcome, Redeemed)
+    assert outcome.approved.basis is Basis.EXCEPTION
+    after = point.counter.exposure()
+    worth = 150_000
+    # It may have been given at home too: what could be has become what was.
+    assert (before.given, before.twice) == (0, 0)
+    assert before.by_exception >= worth
+    assert (after.given, after.away_households) == (worth, 0)
+    point.counter.close()
+
+
+def test_genuine_card_that_is_not_listed_here_gets_one_unit_once(tmp_path: Path) -> None:
+    point = point_that_may(tmp_path, ExceptionQuota(Reason.RIGHT_NOT_HERE, 2))
+    assert point.show("asing") == Refused(Reason.RIGHT_NOT_HERE)
+    outcome = by_two(point, "asing")
+    assert isinstance(outcome, Redeemed)
+    assert (outcome.approved.quantity, outcome.approved.basis) == (1, Basis.EXCEPTION)
+    again = by_two(point, "asing")
+    assert isinstance(again, Refused)
+    assert again.reason is Reason.ALREADY_REDEEMED
+    kinds = [type(e.content) for e, _ in point.counter._desk.journal.tail(100)]
+    assert kinds == [Refusal, Excepted, Redemption, Handover, Refusal]
+    assert point.counter.exposure().given == 150_000
+    point.counter.close()

@@ -1,0 +1,141 @@
+"""Judging: the rights of which more was taken than they hold, as the log tells it.
+
+A window that is settled stands as its settlement says; what has come since stands behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select
+
+from ledger.element import RedemptionId, Right
+from ledger.entry import Basis
+from ledger.mac_verdict import Finding, verdict_kids
+from sync_agent.province.cases import Case, CaseKind, Claim, Why, in_order, judge
+from sync_agent.province.installed import Installed
+from sync_agent.province.mac_verdicts import Finds, find_verdicts
+from sync_agent.province.pendings import Fate, unsettled
+from sync_agent.province.schema import redemption, settlement, voided
+from sync_agent.province.settlement import Settled, StandingCase
+
+
+def find_cases(
+    db: Connection, installed: Installed, settled: Mapping[tuple[int, int], Settled]
+) -> list[Case]:
+    """Every case, in the order of the rights.
+
+    Args:
+        db: open for reading.
+        installed: the release in force.
+        settled: how the windows stand that are settled.
+    """
+    # What no card is known to have committed was perhaps never given: it is nobody's double.
+    given = unsettled(db)
+    suspect = _suspect()
+    rows = db.execute(suspect).all()
+    among = suspect.with_only_columns(*_PLACE).order_by(None)
+    verdicts = find_verdicts(db, verdict_kids(installed.rights.trust), among) if rows else {}
+    found = []
+    for right, group in groupby(rows, key=_right):
+        window = settled.get((right.programme, right.window))
+        claims = []
+        home = installed.home_terminal(right)
+        for row in group:
+            id = RedemptionId(row.terminal, row.epoch, row.seq)
+            counts = row.void is None and given.get(id) in {None, Fate.COMMITTED}
+            stood = window is not None and window.stood(id)
+            if stood or counts:
+                late = window is not None and not stood
+                claims.append(_claim(row, home, verdicts.get(id), late=late))
+        quantity = installed.quantity(right)
+        # Where the ledger in force does not list the right, what it held is not known here, and
+        # nobody is accused on a guess. The records stand among the redemptions.
+        if window is not None:
+            case = _settled_case(right, quantity, claims, window.cases.get(right))
+        else:
+            case = None if quantity is None else judge(right, quantity, claims)
+        if case is not None:
+            found.append(case)
+    return found
+
+
+_PLACE = (redemption.c.terminal, redemption.c.epoch, redemption.c.seq)
+
+
+def _settled_case(
+    right: Right, quantity: int | None, claims: Sequence[Claim], stood: StandingCase | None
+) -> Case | None:
+    """A case as it stood, what came late behind it, in an order that no later verdict moves."""
+    own = {claim.id: claim for claim in claims}
+    plain = in_order(replace(claim, finding=None) for claim in claims)
+    if stood is None:
+        if quantity is None:
+            return None
+        held = sum(claim.quantity for claim in plain if not claim.late)
+        # What fitted then fits, whatever a later ledger says of the right.
+        case = judge(right, max(quantity, held), plain, settled=True)
+        if case is None:
+            return None
+        counted, losers, why = [c.id for c in case.counted], [c.id for c in case.losers], case.why
+    else:
+        counted, losers = [one.id() for one in stood.counted], [one.id() for one in stood.losers]
+        losers += [claim.id for claim in plain if claim.late]
+        why = Why(stood.why)
+    kind = CaseKind.DOUBLE if len(counted) + len(losers) > 1 else CaseKind.EXCESS
+    first, then = (tuple(own[id] for id in ids) for ids in (counted, losers))
+    return Case(kind, right, first, then, why, settled=True)
+
+
+def _suspect() -> Select[Any]:
+    """Records of rights taken from more than once, or by more than one unit.
+
+    Voids are left out, except where the window is settled: there they may have come too late.
+    """
+    of_right = (
+        redemption.c.household,
+        redemption.c.member,
+        redemption.c.programme,
+        redemption.c.window,
+    )
+    is_settled = exists().where(
+        settlement.c.programme == redemption.c.programme, settlement.c.window == redemption.c.window
+    )
+    standing = or_(voided.c.seq.is_(None), is_settled)
+    more = (
+        _with_voids(select(*of_right))
+        .where(standing)
+        .group_by(*of_right)
+        .having(or_(func.count() > 1, func.sum(redemption.c.quantity) > 1))
+        .subquery()
+    )
+    same_right = and_(*(more.c[column.name] == column for column in of_right))
+    return (
+        _with_voids(select(redemption, voided.c.seq.label("void")))
+        .where(standing)
+        .join(more, same_right)
+        .order_by(*of_right, redemption.c.terminal, redemption.c.epoch, redemption.c.seq)
+    )
+
+
+def _with_voids(query: Select[Any]) -> Select[Any]:
+    same = and_(*(voided.c[column.name] == column for column in _PLACE))
+    return query.select_from(redemption.outerjoin(voided, same))
+
+
+def _right(row: Row[Any]) -> Right:
+    return Right(row.household, row.member, row.programme, row.window)
+
+
+def _claim(row: Row[Any], home: int | None, finds: Finds | None, *, late: bool) -> Claim:
+    id = RedemptionId(row.terminal, row.epoch, row.seq)
+    known = {basis.value for basis in Basis}
+    # A basis this version does not know gives no better standing than an exception.
+    basis = Basis(row.basis) if row.basis in known else Basis.EXCEPTION
+    finding: Finding | None = finds.finding if finds else None
+    at_home = row.terminal == home
+    voided_late = row.void is not None
+    return Claim(id, row.leaf, row.quantity, at_home, basis, late, finding, voided_late)

@@ -24,9 +24,6 @@ from terminal.grant import find_grant, find_unlisted_grant
 from terminal.place import Placed, find_place
 from terminal.verdict import Approved, ChipHere, ChooseMember, Found, Here, Request, Shown, Verdict
 
-UNKNOWN_PLACE = "-"
-"""Of a family whose rights are not held here."""
-
 
 def decide(shown: Shown, request: Request, here: Here) -> Verdict:
     """Judge one request by the rules, in their order."""
@@ -85,7 +82,7 @@ def _unlisted(shown: Shown, request: Request, here: Here) -> Verdict:
         window=grant.window,
         issue=shown.issue,
         name=shown.name,
-        place=UNKNOWN_PLACE,
+        place="",  # not known here
         quantity=grant.quantity,
         left_before=grant.left,
         left_after=None,

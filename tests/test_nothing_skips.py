@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
 IMPORT = "import pytest\n\n"
 SKIPS = {
     "test_in_the_test": IMPORT + "def test_one():\n    pytest.skip('no camera')\n",

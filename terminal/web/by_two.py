@@ -14,7 +14,6 @@ from starlette.responses import RedirectResponse, Response
 
 from card_codec.refusal import Refused
 from terminal.counter import Presentation
-from terminal.decision import UNKNOWN_PLACE
 from terminal.errors import CardFaultError, SecondPersonError
 from terminal.web.acts import Act
 from terminal.web.answers import Answers
@@ -82,8 +81,7 @@ def _page(
         config=answers.counter.folder.config,
         act=act.id,
         why=words.say(f"o.{act.outcome.reason}"),
-        name=found.approved.name,
-        place="" if found.approved.place == UNKNOWN_PLACE else found.approved.place,
+        approved=found.approved,
         lines=(gets(found.approved, words), pays(found.approved, words)),
         used=words.say("o.used", n=found.used, most=found.per_day),
         second=second,

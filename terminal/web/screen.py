@@ -17,7 +17,6 @@ from ledger.entry import Basis
 from ledger.folder import TerminalConfig
 from ledger.policy import Policy
 from terminal.counter import Approved, ChooseMember, CounterState, Found, Redeemed
-from terminal.decision import UNKNOWN_PLACE
 from terminal.web.acts import Outcome
 from terminal.web.slip import Slip, make_slip
 from terminal.web.wording import given, in_language
@@ -285,13 +284,12 @@ def _done(redeemed: Redeemed, slip: Slip, *, act: str, words: Words, state: Coun
 def _place(approved: Approved, words: Words) -> str:
     """Desa, and the member if the right is one person's."""
     number, name = approved.member, approved.member_name
-    place = "" if approved.place == UNKNOWN_PLACE else approved.place
     if not number:
-        return place
+        return approved.place
     member = [
         words.say("v.person", n=number, name=name) if name else words.say("v.member", n=number)
     ]
-    return " · ".join([*member, place])
+    return " · ".join([*member, approved.place])
 
 
 def gets(approved: Approved, words: Words) -> Markup:

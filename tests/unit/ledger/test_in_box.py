@@ -298,6 +298,7 @@ BYTES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(changes=st.lists(st.tuples(PLACES, BYTES), min_size=1, max_size=4))
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

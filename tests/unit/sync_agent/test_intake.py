@@ -354,6 +354,7 @@ def test_batch_cut_at_every_byte_stores_nothing(world: SyncWorld) -> None:
     assert counts(world) == before
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bytes_are_a_named_refusal_and_store_nothing(world: SyncWorld, data) -> None:

@@ -35,9 +35,10 @@ from tests.sync_world import SyncWorld, batch_of
 from tests.world import NOW
 
 OTHER_UID = bytes.fromhex("04a1b2c3d4e581")
+pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str | None:
     if request.param == "sqlite":
         return None

@@ -71,9 +71,7 @@ class Desk:
 @contextmanager
 def desk_of(folder: Path, *, at: int = 1) -> Iterator[Desk]:
     """A town whose policy allows two officers something, and one counter's page."""
-    town = make_town(folder)
-    town.world.exceptions = QUOTAS
-    town.publish()
+    town = make_town(folder, QUOTAS)
     readers = PlayedReaders()
     counter = town.counters[at]
     room = town.world.room(town.folders[at])

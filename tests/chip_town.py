@@ -22,7 +22,7 @@ from ledger.card_keys import seal_masters
 from ledger.entry import Content, Entry
 from ledger.folder import TerminalFolder, open_folder
 from ledger.fsck import check_journal
-from ledger.policy import DAY
+from ledger.policy import DAY, ExceptionQuota
 from ledger.rights_file import FLAG_CHIP, MemberRight
 from terminal.counter import Counter, Presentation, Redeemed, Request
 from terminal.decision import Verdict
@@ -169,9 +169,14 @@ def names(content: Content, household: bytes) -> bool:
     return getattr(content, "household", None) == household
 
 
-def make_town(folder: Path) -> Town:
-    """A town on its first day: a copy of one that was built once."""
-    built = _built()
+def make_town(folder: Path, exceptions: tuple[ExceptionQuota, ...] = ()) -> Town:
+    """A town on its first day: a copy of one that was built once.
+
+    Args:
+        folder: for the copy.
+        exceptions: what its policy lets two officers do.
+    """
+    built = _built(exceptions)
     shutil.copytree(built.world.folder, folder, symlinks=True, dirs_exist_ok=True)
     world = replace(
         built.world,
@@ -191,14 +196,14 @@ def make_town(folder: Path) -> Town:
 
 
 @cache
-def _built() -> Town:
+def _built(exceptions: tuple[ExceptionQuota, ...]) -> Town:
     folder = Path(tempfile.mkdtemp(prefix="khb-town-", dir=MEMORY))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     on_card = tuple(
         msgspec.structs.replace(one, on_card=one.id in {"pangan", "pasar-murah"})
         for one in programmes()
     )
-    world = World(folder, programmes=on_card)
+    world = World(folder, programmes=on_card, exceptions=exceptions)
     mine = world.terminal("Satu", away=FAMILIES)
     other = world.terminal("Dua", home=KEC_2, away=FAMILIES)
     for number in range(FAMILIES):

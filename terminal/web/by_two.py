@@ -1,4 +1,4 @@
-"""Two officers give in spite of a dead chip or a gap in its history, as a plain page of its own.
+"""Two officers give in spite of a fault that is not the family's, as a plain page of its own.
 
 A second person types here, so no script runs. A scan that lands in the field is too long for
 initials, and its Enter gives nothing: the box that says who was compared stays empty.

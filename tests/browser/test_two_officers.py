@@ -23,9 +23,7 @@ SIZES = ((1366, 768), (390, 844))
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    town = make_town(tmp_path)
-    town.world.exceptions = QUOTAS
-    town.publish()
+    town = make_town(tmp_path, QUOTAS)
     yield town
     town.close()
 

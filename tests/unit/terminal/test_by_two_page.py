@@ -20,9 +20,10 @@ from ledger.entry import (
     Redemption,
     Refusal,
 )
-from terminal.place import SET_ASIDE_AT_HOME, SET_ASIDE_AWAY
-from terminal.words import words
-from tests.chip_page import Desk, act_of, desk_of, said
+from ledger.policy import ExceptionQuota
+from terminal.exception import SET_ASIDE
+from terminal.words import LANGUAGES, words
+from tests.chip_page import QUOTAS, Desk, act_of, desk_of, said
 from tests.chip_recovery import flush
 from tests.world import PIN
 
@@ -114,6 +115,23 @@ def test_nothing_else_is_offered_to_two(desk: Desk) -> None:
     assert (told.status_code, desk.kinds()) == (303, before)
 
 
+def test_every_reason_that_two_may_set_aside_is_told_in_words() -> None:
+    for language in LANGUAGES:
+        assert all(words(language).say(f"o.{reason}") for reason in SET_ASIDE)
+
+
+def test_genuine_card_that_is_not_listed_here_is_given_one_by_two(desk: Desk) -> None:
+    desk.town.world.exceptions = (*QUOTAS, ExceptionQuota(Reason.RIGHT_NOT_HERE, 1))
+    desk.town.publish()
+    refused = desk.scan(b"elsewher")
+    assert (said(refused)[1], OFFER in refused) == ("right_not_here", True)
+    asked = desk.page.get("/by-two", params={"act": act_of(refused)})
+    assert words("id").say("o.right_not_here") in asked.text
+    desk.by_two(refused)
+    assert said(desk.shown(refused))[0] == "done"
+    assert desk.kinds() == [Refusal, Excepted, Redemption]
+
+
 def test_away_from_home_nothing_is_offered(tmp_path: Path) -> None:
     with desk_of(tmp_path, at=2) as away:
         refused = away.scan(away.town.family())
@@ -202,9 +220,3 @@ def test_after_the_close_two_open_the_next_day_with_what_they_give(desk: Desk) -
     assert desk.kinds() == [Refusal, Closed, Opened, Excepted, Redemption]
     assert Handover not in desk.kinds()
     assert Observed not in desk.kinds()
-
-
-@pytest.mark.parametrize("language", ["id", "en"])
-def test_every_reason_that_two_may_set_aside_is_told_in_words(language: str) -> None:
-    for reason in SET_ASIDE_AT_HOME | SET_ASIDE_AWAY:
-        assert words(language).say(f"o.{reason}") != f"o.{reason}"

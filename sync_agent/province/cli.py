@@ -310,18 +310,19 @@ def redemptions(config: Config, as_json: Json = False) -> None:
 
 
 def _case(case: Case) -> dict[str, object]:
-    return {
+    found = {
+        claim.id.number(): claim.finding.name.lower()
+        for claim in (*case.counted, *case.losers)
+        if claim.finding is not None
+    }
+    told = {
         "kind": case.kind.value,
         "right": case.right.text(),
         "winner": case.winner,
         "losers": [claim.id.number() for claim in case.losers],
         "settled": case.settled,
-        "signatures": {
-            claim.id.number(): claim.finding.name.lower()
-            for claim in (*case.counted, *case.losers)
-            if claim.finding is not None
-        },
     }
+    return told | ({"signatures": found} if found else {})  # only the issuer's word is one
 
 
 def _chain_case(case: ChainCase) -> dict[str, object]:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from docs.spec.vectors.vector_parts import (
+    HOUSEHOLD,
     ISSUED,
     STRANGER,
     Case,
@@ -33,7 +34,7 @@ AT = ISSUED + 86_400
 MASTER = seed("master of Transaction MACs")[:16]
 UID, OTHER = bytes.fromhex("04a1b2c3d4e580"), bytes.fromhex("04a1b2c3d4e581")
 DAY = AT // 86_400
-ASKED, VERDICTS = "khb-mac-asked-1", "khb-mac-verdicts-1"
+ASKED, VERDICTS = "khb-mac-asked-1", "khb-mac-verdicts-2"
 VALID, INVALID, LOST = 1, 2, 3
 
 
@@ -77,13 +78,18 @@ GOOD: list[list[object]] = [
     [UID, 3, SECOND, value(UID, 3, SECOND, before=ONE), 257],
     [OTHER, 2, FIRST, b"", 0],
 ]
-FOUND = [[*GOOD[0][:4], VALID], [*GOOD[1][:4], VALID], [*GOOD[2][:4], LOST]]
+FOUND = [
+    [*GOOD[0][:4], VALID, HOUSEHOLD],
+    [*GOOD[1][:4], VALID, HOUSEHOLD],
+    [*GOOD[2][:4], LOST, None],
+]
 
 
 def finding_cases() -> Iterator[tuple[str, Case]]:
     """What the issuer finds of one commit each."""
     flipped = bytes([FIRST_VALUE[0] ^ 1]) + FIRST_VALUE[1:]
     void = value(UID, 3, TAKEN_BACK, before=ONE)
+    stranger = [OTHER, 2, FIRST, value(OTHER, 2, FIRST, before=STATION), 0]
     for name, description, commit, finding in (
         ("first-redemption", "The first commit after the card station's.", GOOD[0], VALID),
         ("of-another-terminal", "Terminal 2 had the commit after terminal 1.", GOOD[1], VALID),
@@ -104,6 +110,7 @@ def finding_cases() -> Iterator[tuple[str, Case]]:
             VALID,
         ),
         ("before-wrong", "Another was before than is said.", [*GOOD[1][:4], 0], VALID),
+        ("not-made-here", "Signed, by a chip that the log does not know.", stranger, VALID),
     ):
         yield (
             f"mac-verdict/valid/finding-{name}",
@@ -112,9 +119,13 @@ def finding_cases() -> Iterator[tuple[str, Case]]:
                 "input": {
                     "master": MASTER.hex(),
                     "terminals": [[1, 1], [2, 1]],
+                    "chips": [[UID.hex(), HOUSEHOLD.hex()]],
                     "asked": pack([ASKED, [commit]]).hex(),
                 },
-                "expected": finding,
+                "expected": {
+                    "finding": finding,
+                    "household": HOUSEHOLD.hex() if commit[0] == UID else None,
+                },
             },
         )
 
@@ -132,7 +143,11 @@ def file_cases() -> Iterator[tuple[str, Case]]:
                 "verdicts": cose(good, VERDICT).hex(),
                 "trust": trust.hex(),
             },
-            "expected": {"at": AT, "findings": [VALID, VALID, LOST]},
+            "expected": {
+                "at": AT,
+                "findings": [VALID, VALID, LOST],
+                "households": [HOUSEHOLD.hex(), HOUSEHOLD.hex(), None],
+            },
         },
     )
     for name, description, data in (
@@ -141,13 +156,26 @@ def file_cases() -> Iterator[tuple[str, Case]]:
         ("unsigned", "The bare record.", good),
         ("cut-off", "The last byte is missing.", cose(good, VERDICT)[:-1]),
         ("order", "Not in order.", _signed(list(reversed(FOUND)))),
-        ("two-findings", "One commit is both.", _signed([FOUND[0], [*FOUND[0][:4], INVALID]])),
-        ("lost-with-value", "A value was shown, and is lost.", _signed([[*GOOD[0][:4], LOST]])),
-        ("valid-without-value", "Valid, and no value.", _signed([[*GOOD[2][:4], VALID]])),
-        ("finding-4", "A finding that there is not.", _signed([[*GOOD[0][:4], 4]])),
-        ("short-value", "Seven bytes.", _signed([[UID, 2, FIRST, FIRST_VALUE[:7], VALID]])),
-        ("no-record", "No record.", _signed([[UID, 2, bytes(16), FIRST_VALUE, VALID]])),
-        ("counter-0", "No commit leaves it at 0.", _signed([[UID, 0, FIRST, FIRST_VALUE, VALID]])),
+        ("two-findings", "One commit is both.", _signed([FOUND[0], found(FOUND[0], INVALID)])),
+        ("lost-with-value", "A value was shown, and is lost.", _signed([found(GOOD[0], LOST)])),
+        ("valid-without-value", "Valid, and no value.", _signed([found(GOOD[2], VALID)])),
+        ("finding-4", "A finding that there is not.", _signed([found(GOOD[0], 4)])),
+        ("short-value", "Seven bytes.", _signed([found([UID, 2, FIRST, FIRST_VALUE[:7]], VALID)])),
+        ("no-record", "No record.", _signed([found([UID, 2, bytes(16), FIRST_VALUE], VALID)])),
+        (
+            "counter-0",
+            "No commit leaves it at 0.",
+            _signed([found([UID, 0, FIRST, FIRST_VALUE], VALID)]),
+        ),
+        ("no-household", "Five items, as verdicts had before.", _signed([[*GOOD[0][:4], VALID]])),
+        ("household-of-7", "Seven bytes.", _signed([[*FOUND[0][:5], HOUSEHOLD[:7]]])),
+        ("household-empty", "Not known is null.", _signed([[*FOUND[0][:5], b""]])),
+        (
+            "two-households",
+            "One commit is of two households.",
+            _signed([[*FOUND[0][:5], household] for household in (HOUSEHOLD, bytes(8))]),
+        ),
+        ("form-1", "The form before.", cose(pack([VERDICTS[:-1] + "1", AT, FOUND]), VERDICT)),
     ):
         yield (
             f"mac-verdict/invalid/{name}",
@@ -175,6 +203,11 @@ def asked_cases() -> Iterator[tuple[str, Case]]:
                 "expected_error": "RecordError",
             },
         )
+
+
+def found(commit: list[object], finding: int) -> list[object]:
+    """A verdict on a commit of the household's chip."""
+    return [*commit[:4], finding, HOUSEHOLD]
 
 
 def _signed(verdicts: list[list[object]]) -> bytes:

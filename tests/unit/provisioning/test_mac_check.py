@@ -67,8 +67,12 @@ def committed(card: DesfireCard, *, terminal: int, seq: int) -> AskedCommit:
 
 def found(commits: list[AskedCommit], masters: FileMasters = MASTERS) -> list[Finding]:
     terminals = [(1, 1), (2, 1)]
-    done = check_commits(commits, masters, terminals, {}.get, lambda _: None)
+    done = check_commits(commits, masters, terminals, made_nowhere, lambda _: None)
     return [one.verdict.finding for one in done]
+
+
+def made_nowhere(_uid: bytes) -> None:
+    """No chip is known."""
 
 
 def changed(commit: AskedCommit, **fields: object) -> AskedCommit:
@@ -114,7 +118,7 @@ def test_terminal_that_says_nobody_or_another_was_before_is_not_punished(
 ) -> None:
     for before in (None, 0, 4711):
         (one,) = check_commits(
-            [changed(commits[1], before=before)], MASTERS, [(1, 1)], {}.get, lambda _: None
+            [changed(commits[1], before=before)], MASTERS, [(1, 1)], made_nowhere, lambda _: None
         )
         assert one.verdict.finding is Finding.VALID
         assert one.before_differs is (before is not None)

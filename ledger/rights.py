@@ -183,11 +183,15 @@ class Rights:
         """The service point of a terminal, by its ordinal."""
         return self._points.get(terminal)
 
-    def age(self, household: Household, late: int) -> int:
-        """Age of the rights over this household, in seconds (DESIGN: the larger of two)."""
+    def age(self, household: Household | None, late: int) -> int:
+        """Age of the rights over this household, in seconds (DESIGN: the larger of two).
+
+        Of one that is not listed here, the age of all that was installed.
+        """
         quiet = self.policy.quiet_days * DAY
         online = late - self.versions.timestamp_time
-        return max(0, online, late - household.office_time - quiet)
+        signed = late - household.office_time - quiet if household else 0
+        return max(0, online, signed)
 
     def full_trust(self) -> TrustList:
         """Issuers, log keys and every terminal's key in one list."""

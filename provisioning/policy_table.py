@@ -34,6 +34,7 @@ from ledger.policy import (
     Window,
     Words,
 )
+from provisioning.chip_masters import FIRST_GENERATION
 from provisioning.errors import WrongUseError
 from provisioning.policy_faults import find_faults
 from provisioning.policy_rows import ClassRow, PolicyTable, ProgrammeRow, WindowRow
@@ -43,6 +44,15 @@ TABLE_BYTES_MAX = 1024 * 1024
 DAY = timedelta(days=1)
 WIB = timedelta(hours=7)
 """Western Indonesian Time is UTC+7 all year."""
+
+
+def generation_in_force(table: PolicyTable, kecamatan: str) -> int:
+    """The oldest generation of a kecamatan's redeem masters that counts.
+
+    Every terminal there holds it, and every card has it and the two that follow.
+    """
+    named = (row.oldest for row in table.chip_keys if row.kecamatan == kecamatan)
+    return next(named, FIRST_GENERATION)
 
 
 def read_policy_table(path: Path) -> PolicyTable:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ledger.card_keys import seal_masters
 from ledger.folder import write_whole
-from provisioning.chip_masters import FIRST_GENERATION, FileMasters, Purpose
+from provisioning.chip_masters import FileMasters, Purpose
 from provisioning.enrol import find_terminal
 from provisioning.errors import ProvisioningError
 from provisioning.office import Office
-from provisioning.policy_table import read_policy_table
+from provisioning.policy_table import generation_in_force, read_policy_table
 
 REDEEM_KEYS = Path("keys") / "redeem.sealed"
 """Below the terminal's folder."""
@@ -68,8 +68,8 @@ def give_redeem_keys(
         (ordinal, epoch),
     )
     kecamatan = tuple(code for (code,) in rows)
-    oldest = {row.kecamatan: row.oldest for row in read_policy_table(office.policy_table).chip_keys}
-    first = {code: oldest.get(code, FIRST_GENERATION) for code in kecamatan}
+    table = read_policy_table(office.policy_table)
+    first = {code: generation_in_force(table, code) for code in kecamatan}
     masters = {
         (m.kecamatan, m.generation): m.key
         for m in held.masters

@@ -36,6 +36,7 @@ from provisioning.chip_log import LoggedChip, Progress
 from provisioning.chip_masters import ChipMasters, Purpose
 from provisioning.errors import ProvisioningError
 from provisioning.office import Office
+from provisioning.policy_table import generation_in_force, read_policy_table
 from provisioning.roster import RosterHousehold
 
 READER_ID = reader_id(0, 0)
@@ -229,15 +230,16 @@ class Station:
         return (*self.known.get(holder.id, ()), mark)
 
     def _generation(self, kecamatan: str) -> int:
-        """The newest generation whose two successors are there too."""
-        held = self.masters.generations(Purpose.REDEEM, kecamatan)
-        whole = [g for g in held if {g + 1, g + 2} <= set(held)]
-        if not whole:
+        """The one in force, which terminals hold; the card has the two that follow as well."""
+        first = generation_in_force(read_policy_table(self.office.policy_table), kecamatan)
+        wanted = set(range(first, first + len(HOME_KEYS)))
+        lacking = sorted(wanted - set(self.masters.generations(Purpose.REDEEM, kecamatan)))
+        if lacking:
             raise ProvisioningError(
-                f"three redeem masters in a row of kecamatan {kecamatan} are not held here;"
-                " `betang-provision chip-masters` makes what is missing"
+                f"redeem masters of kecamatan {kecamatan}, generation {lacking[0]}, are not held"
+                f" here; `betang-provision chip-masters --generations {max(wanted)}` makes them"
             )
-        return whole[-1]
+        return first
 
     def _newest(self, purpose: Purpose, kecamatan: str) -> int:
         held = self.masters.generations(purpose, kecamatan)

@@ -80,11 +80,11 @@ def _due(turn: Turn, entry: Entry, pending: Pending) -> Redeemed | None:
     rights = turn.desk.rights
     programme = rights.policy.programme_numbered(pending.programme) if rights else None
     window = programme.window(pending.window) if programme else None
-    household = rights.household(pending.household) if rights else None
-    if rights is None or programme is None or window is None or household is None:
+    if rights is None or programme is None or window is None:
         return None  # recorded; the slip of a ledger that is gone cannot be written
+    household = rights.household(pending.household)  # None where two officers gave all the same
     right = Right(pending.household, pending.member, pending.programme, pending.window)
-    owed = rights.quantity(household, right)
+    owed = rights.quantity(household, right) if household else None
     left = None if owed is None else owed - turn.act.known.taken(right).total
     names = turn.desk.people.names(pending.household)
     approved = Approved(
@@ -93,7 +93,7 @@ def _due(turn: Turn, entry: Entry, pending: Pending) -> Redeemed | None:
         window=window,
         issue=pending.issue,
         name=names.get(0),
-        place=household.place,
+        place=household.place if household else "",
         quantity=pending.quantity,
         left_before=None if left is None else left + pending.quantity,
         left_after=left,

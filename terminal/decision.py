@@ -11,7 +11,6 @@ from __future__ import annotations
 from card_codec.credential import Credential, check_audience, check_dates, check_kind
 from card_codec.reason import Reason
 from card_codec.refusal import Facts, Refused
-from ledger.entry import Basis
 from ledger.policy import Scope
 from ledger.rights import Household
 from ledger.rights_file import (
@@ -21,7 +20,7 @@ from ledger.rights_file import (
     HouseholdRow,
 )
 from terminal.grant import find_grant, find_unlisted_grant
-from terminal.place import Placed, find_place
+from terminal.place import Placed, find_place, find_unlisted_place
 from terminal.verdict import Approved, ChipHere, ChooseMember, Found, Here, Request, Shown, Verdict
 
 
@@ -76,6 +75,9 @@ def _unlisted(shown: Shown, request: Request, here: Here) -> Verdict:
     grant = find_unlisted_grant(request, shown.household, here)
     if isinstance(grant, Refused):
         return grant
+    placed = find_unlisted_place(request, grant, here)
+    if isinstance(placed, Refused):
+        return placed
     return Approved(
         right=grant.right,
         programme=request.programme,
@@ -87,7 +89,7 @@ def _unlisted(shown: Shown, request: Request, here: Here) -> Verdict:
         left_before=grant.left,
         left_after=None,
         pays=grant.quantity * request.programme.price,
-        basis=Basis.EXCEPTION,
+        basis=placed.basis,
         away_left=None,
     )
 

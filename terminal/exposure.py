@@ -46,7 +46,8 @@ class OfEvent:
     Attributes:
         terminals: this one, and those of the roll with the largest quota for elsewhere.
         away_households: families they may together serve away from home.
-        twice: most that families could be given though they were given it at another of them.
+        twice: most that families could be given though they were given it at another of them, on
+            one day.
         thief: most that the thief of one of them could give.
     """
 
@@ -183,7 +184,8 @@ def _event(rights: Rights, left: Sequence[_Left], me: Terminal, count: int) -> O
     twice, thief = 0, 0
     for one in there:
         away = sum(_Quota(rights.policy, one.ordinal).most(left, one.away_households).values())
-        twice += away if count > 1 else 0
+        excepted = _by_exception(rights.policy, left, one.ordinal)
+        twice += away + excepted if count > 1 else 0
         thief = max(thief, away + sum(_home(left, one.ordinal).values()))
     households = sum(one.away_households for one in there)
     return OfEvent(tuple(t.ordinal for t in there), households, twice, thief)

@@ -6,7 +6,7 @@ from ledger.element import Element
 from ledger.install import now_here
 from terminal.errors import WrongRequestError
 from terminal.exposure import Bearing, Exposure, exposure
-from terminal.redeem import Desk, away_given
+from terminal.redeem import Desk, running
 
 
 def exposure_at(desk: Desk, *, event: int | None = None) -> Exposure:
@@ -28,7 +28,7 @@ def exposure_at(desk: Desk, *, event: int | None = None) -> Exposure:
     bearing = Bearing(
         moment=moment,
         taken=known.totals(),
-        away=away_given(rights, known, moment),
+        away=running(rights, known.away_elements(), moment),
         unheard=_unheard(desk),
     )
     return exposure(rights, bearing, me, event=event)

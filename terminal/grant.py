@@ -57,7 +57,12 @@ def find_unlisted_grant(request: Request, household: bytes, here: Here) -> Grant
     if window is None:
         return _no_window(windows, here.moment)
     right = Right(household, 0, request.programme.number, window.number)
-    return _from_window(request, window, right, owed=1, here=here)
+    grant = _from_window(request, window, right, owed=1, here=here)
+    if isinstance(grant, Refused):
+        return grant
+    if grant.quantity > 1:
+        return Refused(Reason.MORE_THAN_LEFT, Facts(count=1))
+    return _shut(request, grant, here) or _too_soon(request, grant, here) or grant
 
 
 def _right(request: Request, household: Household, window: Window) -> Right:

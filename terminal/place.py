@@ -56,6 +56,16 @@ def find_place(
     return Placed(grant, Basis.EXCEPTION if here.waived else Basis.HOME)
 
 
+def find_unlisted_place(request: Request, grant: Grant, here: Here) -> Placed | Refused:
+    """For a family that is not listed here: what its chip hides and the ledger's age stand."""
+    refused = _by_history(request, grant, here)
+    if refused:
+        return refused
+    if here.freshness is None:
+        return Refused(Reason.LEDGER_TOO_OLD)
+    return Placed(grant, Basis.EXCEPTION)
+
+
 def _by_card(request: Request, grant: Grant, household: Household, here: Here) -> Refused | None:
     """A family with a chip uses it, and one that can be asked must prove itself.
 
@@ -65,6 +75,11 @@ def _by_card(request: Request, grant: Grant, household: Household, here: Here) -
         unproved = here.presented is Presented.CHIP_UNPROVEN
         if here.presented is not Presented.CHIP and not (unproved and not _can_be_asked(here)):
             return Refused(Reason.USE_CHIP)
+    return _by_history(request, grant, here)
+
+
+def _by_history(request: Request, grant: Grant, here: Here) -> Refused | None:
+    """What was taken of the window elsewhere may be hidden from all here."""
     gap = here.chip is not None and here.chip.is_proved and here.chip.has_gap(grant.window)
     if request.programme.on_card and gap:
         return Refused(Reason.CARD_HISTORY_INCOMPLETE)
@@ -132,7 +147,8 @@ def _within_caps(
         return Refused(Reason.AWAY_PROGRAMME_USED, Facts(point=point, count=cap.households))
     if cap.quantity is None or here.waived is Reason.AWAY_PART_USED:
         return grant
-    still = max(0, cap.quantity - sum(e.quantity for e in given if e.right == grant.right))
+    parts = [*given, *here.excepted_given()]
+    still = max(0, cap.quantity - sum(e.quantity for e in parts if e.right == grant.right))
     if still == 0 or (request.quantity is not None and request.quantity > still):
         return Refused(Reason.AWAY_PART_USED, Facts(point=point, count=still))
     return replace(grant, quantity=min(grant.quantity, still))

@@ -7,7 +7,7 @@ between two such transactions: ``redeem_chip.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -207,7 +207,6 @@ def here_now(turn: Turn, shown: Shown, rights: Rights) -> Here:
     desk, act, moment = turn.desk, turn.act, turn.moment
     programme = turn.request.programme
     household = rights.household(shown.household)
-    age = rights.age(household, moment.late) if household else 0
 
     def quantity_of(right: Right) -> int | None:
         return rights.quantity(household, right) if household else None
@@ -222,14 +221,15 @@ def here_now(turn: Turn, shown: Shown, rights: Rights) -> Here:
         me=desk.journal.identity.terminal,
         away_quota=desk.away_quota,
         away_served=lambda: away_served(rights, act.known, moment),
-        freshness=rights.policy.freshness_at(age),
+        freshness=rights.policy.freshness_at(rights.age(household, moment.late)),
         moment=moment,
         point_of=rights.point,
         audience=rights.policy.audience,
         training=desk.training,
         presented=turn.presentation.presented,
         names=desk.people.names(shown.household),
-        away_given=lambda: away_given(rights, act.known, moment, programme=programme),
+        away_given=lambda: running(rights, act.known.away_elements(), moment, programme),
+        excepted_given=lambda: running(rights, act.known.excepted_elements(), moment, programme),
         shut_by=rights.policy.shut_by(programme),
         price=rights.price(household, programme) if household else None,
         waived=turn.waived,
@@ -245,20 +245,21 @@ def _is_blocked(rights: Rights, household: Household | None, shown: Shown) -> bo
 
 def away_served(rights: Rights, known: Known, moment: Moment) -> frozenset[bytes]:
     """Households served away from home in windows that are not over yet."""
-    return frozenset(element.right.household for element in away_given(rights, known, moment))
+    given = running(rights, known.away_elements(), moment)
+    return frozenset(element.right.household for element in given)
 
 
-def away_given(
-    rights: Rights, known: Known, moment: Moment, *, programme: Programme | None = None
+def running(
+    rights: Rights, given: Iterable[Element], moment: Moment, programme: Programme | None = None
 ) -> list[Element]:
-    """What was given away from home in windows that are not over, of one programme or of all."""
+    """Of what was given, that of windows that are not over: of one programme or of all."""
     found = []
-    for element in known.away_elements():
-        given = rights.policy.programme_numbered(element.right.programme)
-        window = given.window(element.right.window) if given else None
-        if given is None or window is None or (programme and programme.number != given.number):
+    for element in given:
+        of = rights.policy.programme_numbered(element.right.programme)
+        window = of.window(element.right.window) if of else None
+        if of is None or window is None or (programme and programme.number != of.number):
             continue
-        if moment.early <= given.ends(window):
+        if moment.early <= of.ends(window):
             found.append(element)
     return found
 

@@ -91,6 +91,7 @@ class Here:
         away_quota: households this terminal may serve away.
         away_served: households it has served away in windows still open.
         away_given: what it gave away of this programme in windows still open.
+        excepted_given: the same by exception.
         freshness: the step of the ladder that holds at the ledger's age; None when too old.
         moment: the time.
         point_of: the service point of a terminal's ordinal, for the words of a refusal.
@@ -118,6 +119,7 @@ class Here:
     presented: Presented = Presented.TEXT
     names: Mapping[int, str] = field(default_factory=dict)
     away_given: Callable[[], Sequence[Element]] = tuple
+    excepted_given: Callable[[], Sequence[Element]] = tuple
     shut_by: tuple[Programme, ...] = ()
     price: int | None = None
     chip: ChipHere | None = None

@@ -173,9 +173,11 @@ class Acts:
     def chip_of(self, id: str) -> bytes | None:
         """UID of the chip that must lie on the reader to give what that act showed; None for paper.
 
-        A chip of which no key is held here is not asked anything more.
+        A chip of which no key is held here is not asked anything more. An act that is being given
+        is waited for: what comes of it is the answer.
         """
         with self._lock:
+            self._lock.wait_for(lambda: id not in self._giving)
             act = self._acts.get(id)
         tap = act.presentation.tap if act and act.presentation else None
         waits = act is not None and (isinstance(act.outcome, Approved) or act.by_two is not None)

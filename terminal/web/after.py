@@ -12,6 +12,7 @@ from fastapi import FastAPI, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
+from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from terminal.after import Voided, receipt_seq
 from terminal.errors import (
@@ -41,7 +42,11 @@ EMPTY = Typed()
 
 
 class ClosedChipError(WrongRequestError):
-    """The chip that took it lies there, and cannot be asked to write."""
+    """The chip that took it lies there, and its key is locked until the day is opened."""
+
+
+class MuteChipError(WrongRequestError):
+    """The chip that took it lies there, and does not let itself be opened."""
 
 
 TOLD: dict[type[WrongRequestError], str] = {
@@ -50,6 +55,7 @@ TOLD: dict[type[WrongRequestError], str] = {
     UnfinishedError: "vd.unfinished",
     OtherCardError: "vd.other_card",
     ClosedChipError: "vd.closed_chip",
+    MuteChipError: "vd.mute_chip",
 }
 
 
@@ -112,7 +118,9 @@ def _voided(answers: Answers, seq: int, typed: Typed, *, uid: bytes | None) -> V
         return counter.void(seq, reason=typed.reason, second=typed.second)
     with answers.chips.tap() as heard:
         if heard.uid == uid and isinstance(heard.heard, Refused):
-            raise ClosedChipError(f"the chip cannot write: {heard.heard.reason}")
+            locked = heard.heard.reason is Reason.CHIP_CLOSED
+            kind = ClosedChipError if locked else MuteChipError
+            raise kind(f"the chip cannot write: {heard.heard.reason}")
         return counter.void(seq, reason=typed.reason, second=typed.second, tap=heard)
 
 
@@ -131,7 +139,7 @@ def _refused(
     """Why not, and what to do; the family's right stands as it stood."""
     key = next((key for kind, key in TOLD.items() if isinstance(error, kind)), "vd.check")
     said = (answers.words(request).say(key),)
-    wants_card = isinstance(error, OtherCardError | ClosedChipError)
+    wants_card = isinstance(error, OtherCardError | ClosedChipError | MuteChipError)
     return _page(answers, request, said=said, status=400, typed=typed, wants_card=wants_card)
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from card_codec.readers.status import ReaderState
-from terminal.counter import Presentation
+from terminal.counter import Presentation, Redeemed
 from terminal.counter import Request as Wish
 from terminal.errors import CardFaultError
 from terminal.web.answers import Answers
@@ -97,6 +97,9 @@ def _give(answers: Answers, request: Request, id: str) -> Response:
         with answers.chips.tap(uid=uid) as heard:
             return answers.act(request, answers.acts.give(id, Presentation.of_tap(heard)))
     except CardFaultError as error:
+        act = answers.acts.shown(id)  # another request of the same act may have given meanwhile
+        if act is not None and isinstance(act.outcome, Redeemed):
+            return answers.act(request, act)
         return reader_fault(answers, request, error)
 
 

@@ -20,12 +20,14 @@ from provisioning.errors import ProvisioningError
 from provisioning.office import Office, open_office
 from provisioning.station import READER_ID, Done, Rejected, Station, Tap
 from tests.card_station import COUNTERS, MASTERS, Hands, StationLink, serves, station_of, uids
+from tests.unit.provisioning.played import KEC_1, KEC_2
 from virtual_card.desfire import DesfireCard
 from virtual_card.factory import blank
 from virtual_card.link import Fault
 from virtual_card.memory import EV2, EV3, LIGHT, Application
 
 UID = b"\x04\xaa\x00\x00\x00\x00\x01"
+OTHER_UID = b"\x04\xaa\x00\x00\x00\x00\x02"
 
 
 @pytest.fixture
@@ -196,7 +198,7 @@ def test_missing_master_stops_before_anything_is_begun(
     assert (card.memory.applications, chip_log.every_chip(opened_office.roster)) == ({}, [])
 
 
-def test_newest_generation_with_two_successors_is_taken(
+def test_card_begins_with_the_generation_that_terminals_hold(
     opened_office: Office, families: list[bytes]
 ) -> None:
     more = [
@@ -207,7 +209,31 @@ def test_newest_generation_with_two_successors_is_taken(
     station = station_of(opened_office, masters=FileMasters((*MASTERS.masters, *more)))
     tap = tapped(station, blank(UID), families[:1])
     assert tap.chip is not None
-    assert (tap.chip.content.generation, tap.chip.content.away_generation) == (2, 3)
+    assert (tap.chip.content.generation, tap.chip.content.away_generation) == (1, 3)
+    retire(opened_office, oldest=2)
+    tap = tapped(station, blank(OTHER_UID), families[1:2])
+    assert tap.chip is not None
+    assert tap.chip.content.generation == 2
+
+
+def test_generation_in_force_without_its_successors_makes_no_card(
+    opened_office: Office, families: list[bytes]
+) -> None:
+    retire(opened_office, oldest=2)
+    card = blank(UID)
+    with pytest.raises(ProvisioningError, match=r"generation 4.*--generations 4"):
+        tapped(station_of(opened_office), card, families[:1])
+    assert (card.memory.applications, chip_log.every_chip(opened_office.roster)) == ({}, [])
+
+
+def retire(office: Office, *, oldest: int) -> None:
+    """The policy table lets older generations count no more, wherever they are of."""
+    table = office.policy_table
+    rows = "".join(
+        f'\n[[chip_keys]]\nkecamatan = "{kecamatan}"\noldest = {oldest}\n'
+        for kecamatan in (KEC_1, KEC_2)
+    )
+    table.write_text(table.read_text(encoding="utf-8") + rows, encoding="utf-8")
 
 
 def test_replacement_raises_the_number_and_leaves_the_unfinished_card_behind(

@@ -63,6 +63,7 @@ class Case:
     other_window: Window = WINDOW
     cap: AwayCap = NO_CAP
     given_away: int = 0
+    given_by_exception: int = 0
     programme_served: int = 0
     class_price: int | None = None
     last_minute: int = NOW // 60 - 5
@@ -131,11 +132,18 @@ def here(case: Case) -> Here:
         training=case.training,
         presented=case.presented,
         away_given=given_away,
+        excepted_given=lambda: given_by_exception(case),
         shut_by=(another,),
         price=case.class_price,
         chip=chip(case),
         waived=case.waived,
     )
+
+
+def given_by_exception(case: Case) -> list[Element]:
+    """What this terminal gave of the right by exception."""
+    right = Right(HOUSEHOLD, case.member or 0, 1, 1)
+    return [Element(RedemptionId(ME, 1, 99), b"", right, case.given_by_exception, 0)]
 
 
 def chip(case: Case) -> ChipHere | None:

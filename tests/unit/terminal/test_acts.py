@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import pytest
 
+from card_codec.chip.profile import OpenChip
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger.element import Right
 from ledger.entry import Basis, Presented
 from ledger.errors import NotSavedError
 from ledger.policy import Limit, Programme
+from terminal.chip_tap import Tap
 from terminal.counter import Approved, ChooseMember, Found, Presentation, Redeemed, Request
 from terminal.decision import Verdict
 from terminal.exception import ByTwo
@@ -23,6 +26,8 @@ from tests.world import programmes
 
 FOOD, CLINIC = programmes()[0], programmes()[2]
 CARD = Presentation("KHB1CARD")
+OPENED = Tap(bytes(7), Refused(Reason.NO_LEDGER), cast(OpenChip, object()))
+CHIP = Presentation.of_tap(OPENED)
 FOUND = Found(b"foundone", 0, "Siti", None, "Desa", "6299••••••••0003", "T001-0001")
 
 
@@ -331,13 +336,14 @@ def _keep(answers: list[Act | None], ask: Callable[[], Act | None]) -> Callable[
 
 def test_same_card_and_same_act_wait_for_the_card_that_commits() -> None:
     judge, acts = desk()
-    act = acts.show(CARD, Request("pangan"))
+    act = acts.show(CHIP, Request("pangan"))
     thread, came = giving_slowly(judge, acts, act.id)
     answers: list[Act | None] = []
     asked: tuple[Callable[[], Act | None], ...] = (
         lambda: acts.give(act.id),
-        lambda: acts.show(CARD, Request("pangan")),
+        lambda: acts.show(CHIP, Request("pangan")),
         lambda: acts.shown(act.id),
+        lambda: None if acts.chip_of(act.id) else acts.shown(act.id),  # its card may be gone
     )
     waiting = [threading.Thread(target=_keep(answers, ask)) for ask in asked]
     for one in waiting:
@@ -351,7 +357,7 @@ def test_same_card_and_same_act_wait_for_the_card_that_commits() -> None:
     (done,) = came
     assert done is not None
     assert all(one is not None and one.outcome == done.outcome for one in answers)
-    assert (len(answers), len(judge.looked), len(judge.redeemed)) == (3, 1, 1)
+    assert (len(answers), len(judge.looked), len(judge.redeemed)) == (4, 1, 1)
 
 
 def test_act_whose_giving_failed_can_be_given_again_by_all() -> None:

@@ -26,6 +26,7 @@ from terminal.errors import SecondPersonError
 from tests.chip_recovery import flush
 from tests.chip_town import PANGAN, Town, make_town
 from tests.point import Point, make_point
+from virtual_card.link import Fault
 
 TWO_OFFICERS = replace(PANGAN, second="WK")
 
@@ -179,3 +180,19 @@ def test_genuine_card_that_is_not_listed_here_gets_one_unit_once(tmp_path: Path)
     assert kinds == [Refusal, Excepted, Redemption, Handover, Refusal]
     assert point.counter.exposure().given == 150_000
     point.counter.close()
+
+
+def test_chip_that_is_not_listed_here_and_left_at_the_commit_gets_its_goods(
+    tmp_path: Path,
+) -> None:
+    town = make_town(tmp_path, (ExceptionQuota(Reason.RIGHT_NOT_HERE, 1),))
+    card = town.card(b"unlisted")
+    outcome = town.tap(1, card, request=TWO_OFFICERS, faults={14: Fault.ANSWER_LOST})
+    assert isinstance(outcome, Refused)
+    assert outcome.reason is Reason.CARD_UNFINISHED
+    again = town.tap(1, card)  # one officer is enough: it was given when two agreed
+    assert isinstance(again, Redeemed)
+    assert (again.recovered, again.approved.basis) == (True, Basis.EXCEPTION)
+    kinds = [type(e.content) for e in town.entries(1)]
+    assert kinds == [Excepted, Pending, Commit]
+    town.close()

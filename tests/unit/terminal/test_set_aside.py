@@ -7,11 +7,11 @@ import pytest
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from ledger.entry import Basis
-from ledger.policy import AwayCap, Scope
+from ledger.policy import DAY, AwayCap, Limit, Scope, Window
 from ledger.rights_file import FLAG_CHIP
 from terminal.decision import Approved
 from terminal.place import OF_FAMILIES, SET_ASIDE_AT_HOME, SET_ASIDE_AWAY
-from tests.unit.terminal.cases import CLOSES, NOW, OTHER, Case, judged
+from tests.unit.terminal.cases import CLOSES, NOW, OPENS, OTHER, WINDOW, Case, judged
 
 HOME = {
     Reason.USE_CHIP: Case(flags=FLAG_CHIP),
@@ -79,10 +79,34 @@ def test_second_reason_stands(case: Case, waived: Reason, stands: Reason) -> Non
     assert reason(replace(case, waived=waived)) is stands
 
 
-def test_family_that_is_not_listed_here_gets_one_unit_and_no_person_anything() -> None:
-    unlisted = Case(listed=False, home=None, waived=Reason.RIGHT_NOT_HERE)
-    assert reason(replace(unlisted, asked=2)) is Reason.MORE_THAN_LEFT
-    assert reason(replace(unlisted, scope=Scope.PERSON, member=2)) is Reason.RIGHT_NOT_HERE
-    assert reason(replace(unlisted, early=CLOSES + 1, late=CLOSES + 1)) is Reason.WINDOW_CLOSED
-    assert reason(replace(unlisted, expires=NOW - 1)) is Reason.EXPIRED
-    assert reason(replace(unlisted, audience="LAIN")) is Reason.WRONG_AUDIENCE
+UNLISTED = Case(listed=False, home=None, waived=Reason.RIGHT_NOT_HERE)
+EARLIER = Window(2, "Tahap 0", OPENS, CLOSES - DAY)
+
+
+@pytest.mark.parametrize(
+    ("case", "stands"),
+    [
+        (replace(UNLISTED, asked=2), Reason.MORE_THAN_LEFT),
+        (replace(UNLISTED, limit=Limit.STATUS, asked=9), Reason.MORE_THAN_LEFT),
+        (replace(UNLISTED, scope=Scope.PERSON, member=2), Reason.RIGHT_NOT_HERE),
+        (replace(UNLISTED, early=CLOSES + 1, late=CLOSES + 1), Reason.WINDOW_CLOSED),
+        (replace(UNLISTED, expires=NOW - 1), Reason.EXPIRED),
+        (replace(UNLISTED, audience="LAIN"), Reason.WRONG_AUDIENCE),
+        (replace(UNLISTED, other_taken=1), Reason.ONE_OF_TAKEN),
+        (replace(UNLISTED, windows=(WINDOW, EARLIER), taken={1: 1}, days_between=20),
+         Reason.TOO_SOON),
+        (replace(UNLISTED, away_percent=None), Reason.LEDGER_TOO_OLD),
+        (replace(UNLISTED, gap=True), Reason.CARD_HISTORY_INCOMPLETE),
+    ],
+)  # fmt: skip
+def test_family_that_is_not_listed_here_gets_one_unit_and_all_else_stands(
+    case: Case, stands: Reason
+) -> None:
+    assert reason(case) is stands
+
+
+def test_part_given_by_exception_counts_against_the_part_that_is_given_away() -> None:
+    away = Case(home=OTHER, cap=AwayCap(quantity=1), taken=1, given_by_exception=1)
+    assert reason(away) is Reason.AWAY_PART_USED
+    by_two = replace(away, quota=0, waived=Reason.NOT_SERVED_AWAY)
+    assert reason(by_two) is Reason.AWAY_PART_USED

@@ -8,12 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from card_codec.chip.khb1_files import CREDENTIAL_FILE
 from card_codec.chip.record import RecordKind
 from ledger.entry import Closed, Commit, Handover, Pending, Redemption, Refusal, Void
 from terminal.words import words
 from tests.chip_page import Desk, desk_of, said
 from virtual_card.desfire import DesfireCard
 from virtual_card.link import Fault
+from virtual_card.memory import DataFile
 
 GIVEN = [Pending, Commit]
 VOIDED = [Pending, Commit, Void, Commit]
@@ -110,6 +112,18 @@ def test_after_the_close_it_is_for_the_office_and_no_card_is_asked_for(
     told = void(desk)
     assert (told.status_code, "Pembatalan hanya lewat Dinas" in told.text) == (400, True)
     assert (desk.kinds(), card.mac_file.counter) == ([*GIVEN, Handover, Closed], 2)
+
+
+def test_chip_that_does_not_open_is_not_voided_by_halves(desk: Desk, card: DesfireCard) -> None:
+    (application,) = card.memory.applications.values()
+    file = application.files[CREDENTIAL_FILE]
+    assert isinstance(file, DataFile)
+    file.data[40] ^= 1
+    desk.readers.lay(card)
+    told = void(desk)
+    assert (told.status_code, SAY("vd.mute_chip") in told.text) == (400, True)
+    assert "void-without-card" in told.text  # and the way on
+    assert (desk.kinds(), card.mac_file.counter) == (GIVEN, 2)
 
 
 def test_chip_whose_key_is_locked_is_not_voided_by_halves(desk: Desk, card: DesfireCard) -> None:

@@ -83,6 +83,8 @@ FOUND = [
     [*GOOD[1][:4], VALID, HOUSEHOLD],
     [*GOOD[2][:4], LOST, None],
 ]
+TRUST = trust_list(trust_row(VERDICT, "verdict", "ID-KT"), trust_row(LOG, "log", "province"))
+GOOD_FILE = pack([VERDICTS, AT, FOUND])
 
 
 def finding_cases() -> Iterator[tuple[str, Case]]:
@@ -132,16 +134,14 @@ def finding_cases() -> Iterator[tuple[str, Case]]:
 
 def file_cases() -> Iterator[tuple[str, Case]]:
     """Files there and back."""
-    trust = trust_list(trust_row(VERDICT, "verdict", "ID-KT"), trust_row(LOG, "log", "province"))
-    good = pack([VERDICTS, AT, FOUND])
     yield (
         "mac-verdict/valid/file-two-and-one-lost",
         {
             "description": "Two commits of one chip, and one of another without its value.",
             "input": {
                 "asked": pack([ASKED, GOOD]).hex(),
-                "verdicts": cose(good, VERDICT).hex(),
-                "trust": trust.hex(),
+                "verdicts": cose(GOOD_FILE, VERDICT).hex(),
+                "trust": TRUST.hex(),
             },
             "expected": {
                 "at": AT,
@@ -150,11 +150,15 @@ def file_cases() -> Iterator[tuple[str, Case]]:
             },
         },
     )
+
+
+def refused_file_cases() -> Iterator[tuple[str, Case]]:
+    """Files that are no verdicts of the issuer."""
     for name, description, data in (
-        ("stranger", "A key nobody trusts.", cose(good, STRANGER)),
-        ("log", "The log's key gives no verdicts.", cose(good, LOG)),
-        ("unsigned", "The bare record.", good),
-        ("cut-off", "The last byte is missing.", cose(good, VERDICT)[:-1]),
+        ("stranger", "A key nobody trusts.", cose(GOOD_FILE, STRANGER)),
+        ("log", "The log's key gives no verdicts.", cose(GOOD_FILE, LOG)),
+        ("unsigned", "The bare record.", GOOD_FILE),
+        ("cut-off", "The last byte is missing.", cose(GOOD_FILE, VERDICT)[:-1]),
         ("order", "Not in order.", _signed(list(reversed(FOUND)))),
         ("two-findings", "One commit is both.", _signed([FOUND[0], found(FOUND[0], INVALID)])),
         ("lost-with-value", "A value was shown, and is lost.", _signed([found(GOOD[0], LOST)])),
@@ -181,7 +185,7 @@ def file_cases() -> Iterator[tuple[str, Case]]:
             f"mac-verdict/invalid/{name}",
             {
                 "description": description,
-                "input": {"verdicts": data.hex(), "trust": trust.hex()},
+                "input": {"verdicts": data.hex(), "trust": TRUST.hex()},
                 "expected_error": "RecordError",
             },
         )
@@ -215,4 +219,4 @@ def _signed(verdicts: list[list[object]]) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(write_or_check(finding_cases, file_cases, asked_cases))
+    sys.exit(write_or_check(finding_cases, file_cases, refused_file_cases, asked_cases))

@@ -3,7 +3,9 @@
 The issuer alone holds the keys that make a Transaction MAC. What it is asked and what it answers
 both name the commit by what the chip signed (chip, counter, record) and by the value that was
 shown, and by nothing else: whoever carries the files can leave verdicts out, and not bend one onto
-another redemption. Format: docs/spec/mac-verdict.md. This module knows no database.
+another redemption. The answer also says whose card the chip is: what a chip signs names no family,
+so a terminal could pass one family's chip off as another's. Format: docs/spec/mac-verdict.md. This
+module knows no database.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey, Signer
 from card_codec.trust import KeyUse, TrustedKey, TrustList
 from ledger.errors import RecordError
-from ledger.record import U24, Record, Seconds, compress, inflate, pack, unpack
+from ledger.record import U24, HouseholdId, Record, Seconds, compress, inflate, pack, unpack
 
 COMMITS_MAX = 250_000
 """In one file; the province asks for the rest in the next."""
@@ -67,13 +69,19 @@ class AskedCommit(Record, frozen=True):
 
 
 class MacVerdict(Record, frozen=True):
-    """What the issuer found of one commit; see `AskedCommit`."""
+    """What the issuer found of one commit; see `AskedCommit`.
+
+    Attributes:
+        household: whose card the chip is by the office's own log of chips, 8 bytes; None where it
+            never made that chip.
+    """
 
     uid: Uid
     counter: Counter
     record: CardRecordBytes
     value: Value
     finding: Finding
+    household: HouseholdId | None
 
     def __post_init__(self) -> None:
         """Refuse a part of a value, and a finding that does not fit it."""
@@ -96,7 +104,7 @@ class VerdictFile(Record, frozen=True):
         at: when it was signed, Unix seconds.
     """
 
-    form: Literal["khb-mac-verdicts-1"]
+    form: Literal["khb-mac-verdicts-2"]
     at: Seconds
     verdicts: Annotated[tuple[MacVerdict, ...], msgspec.Meta(max_length=COMMITS_MAX)]
 
@@ -131,7 +139,7 @@ def write_verdicts(verdicts: Iterable[MacVerdict], signer: Signer, *, at: int) -
         RecordError: more than one file holds.
     """
     ordered = tuple(sorted(set(verdicts), key=_verdict_order))
-    signed = sign1(pack(VerdictFile("khb-mac-verdicts-1", at, ordered)), signer)
+    signed = sign1(pack(VerdictFile("khb-mac-verdicts-2", at, ordered)), signer)
     return _checked(signed, len(ordered))
 
 

@@ -55,6 +55,12 @@ def chip_of(roster: Roster, uid: bytes) -> LoggedChip | None:
     return next(iter(_found(roster, "uid = ?", (uid,))), None)
 
 
+def households_of_chips(roster: Roster) -> dict[bytes, bytes]:
+    """Whose card each chip is that was ever begun here, by its UID."""
+    rows = roster.db.execute("SELECT uid, household FROM chip")
+    return {bytes(uid): bytes(household) for uid, household in rows}
+
+
 def chips_of(roster: Roster, household: bytes) -> list[LoggedChip]:
     """Every chip begun for a household, in the order in which they were."""
     return _found(roster, "household = ?", (household,))

@@ -3,7 +3,8 @@
 Done on the office's machine, where the master lies; what comes back are findings alone. A commit is
 found valid if its value follows from the record, the counter and the terminal that had the commit
 before. That terminal is tried as the reporting one named it and, if that does not fit, as any that
-was ever enrolled: who was before is not what is being asked.
+was ever enrolled: who was before is not what is being asked. Each finding says whose card the chip
+is, by the card station's log alone: nothing that is asked says it.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def check_commits(
     commits: Sequence[AskedCommit],
     masters: ChipMasters,
     terminals: Iterable[tuple[int, int]],
+    whose: Callable[[bytes], bytes | None],
     advance: Callable[[int], None],
 ) -> Iterator[Checked]:
     """Check commits, each on its own.
@@ -55,6 +57,7 @@ def check_commits(
         commits: as the province asks.
         masters: derive the Transaction MAC key of each chip.
         terminals: ordinal and epoch of each that was ever enrolled.
+        whose: household of the chip of a UID; None for one that the office never made.
         advance: called with 1 for each.
 
     Raises:
@@ -62,7 +65,7 @@ def check_commits(
     """
     known = [_STATION, *(ordinal << 8 | epoch for ordinal, epoch in terminals)]
     for commit in commits:
-        yield _check(commit, masters, known)
+        yield _check(commit, masters, known, whose(commit.uid))
         advance(1)
 
 
@@ -72,9 +75,12 @@ def enrolled_terminals(roster: Roster) -> list[tuple[int, int]]:
     return [(int(ordinal), int(epoch)) for ordinal, epoch in rows]
 
 
-def _check(commit: AskedCommit, masters: ChipMasters, known: list[int]) -> Checked:
+def _check(
+    commit: AskedCommit, masters: ChipMasters, known: list[int], household: bytes | None
+) -> Checked:
     def found(finding: Finding) -> MacVerdict:
-        return MacVerdict(commit.uid, commit.counter, commit.record, commit.value, finding)
+        named = (commit.uid, commit.counter, commit.record, commit.value)
+        return MacVerdict(*named, finding, household)
 
     if not commit.value:
         return Checked(found(Finding.LOST))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from card_codec.chip.diversify import NO_KECAMATAN, KeyName
 from card_codec.chip.khb1_files import MAC_KEY
@@ -73,6 +76,7 @@ def redeem(
     *,
     uid: bytes = UID,
     value: bytes | None = None,
+    whose: bytes = b"",
 ) -> MacVerdict:
     """A redemption that its terminal says was committed; what the issuer finds of it.
 
@@ -82,18 +86,20 @@ def redeem(
         household: whose.
         uid: of the chip.
         value: as the terminal tells it; None for what the chip signs.
+        whose: household of the chip, where it is not that one.
     """
     record = begin(world, folder, household, uid=uid)
     told = mac_of(record, 2, uid=uid, before=(0, 0)) if value is None else value
     world.record(folder, Commit(int.from_bytes(record[4:7], "big"), 2, told))
-    (checked,) = check([AskedCommit(uid, 2, record, told, 0)])
+    (checked,) = check([AskedCommit(uid, 2, record, told, 0)], {uid: whose or household})
     return checked
 
 
-def check(commits: list[AskedCommit]) -> list[MacVerdict]:
-    """What the issuer finds."""
+def check(commits: list[AskedCommit], whose: Mapping[bytes, bytes]) -> list[MacVerdict]:
+    """What the issuer finds; it made the chips of these UIDs for these households."""
     terminals = [(1, 1), (2, 1)]
-    return [one.verdict for one in check_commits(commits, MASTERS, terminals, lambda _: None)]
+    done = check_commits(commits, MASTERS, terminals, whose.get, lambda _: None)
+    return [one.verdict for one in done]
 
 
 def asked(world: SyncWorld, folder: Path, *, anew: bool = False) -> list[AskedCommit]:
@@ -105,10 +111,7 @@ def asked(world: SyncWorld, folder: Path, *, anew: bool = False) -> list[AskedCo
 def otherwise(verdict: MacVerdict) -> MacVerdict:
     """The same commit, found the other way."""
     valid = verdict.finding is Finding.VALID
-    return MacVerdict(
-        verdict.uid, verdict.counter, verdict.record, verdict.value,
-        Finding.INVALID if valid else Finding.VALID,
-    )  # fmt: skip
+    return replace(verdict, finding=Finding.INVALID if valid else Finding.VALID)
 
 
 class IssuerCheck:

@@ -21,7 +21,7 @@ from ledger.errors import RecordError
 from ledger.folder import write_whole
 from ledger.mac_verdict import FILE_SIZE_MAX, AskedCommit, Finding, read_asked, write_verdicts
 from provisioning.batch import Batch, Line, choose_households, run_batch
-from provisioning.chip_log import LoggedChip, every_chip
+from provisioning.chip_log import LoggedChip, every_chip, households_of_chips
 from provisioning.chip_masters import (
     GENERATION_MAX,
     ChipMasters,
@@ -193,12 +193,15 @@ def check_tmac(
         show_progress("Checking Transaction MACs", len(commits)) as advance,
     ):
         terminals = enrolled_terminals(opened.roster)
-        checked = list(check_commits(commits, masters, terminals, advance))
+        whose = households_of_chips(opened.roster).get
+        checked = list(check_commits(commits, masters, terminals, whose, advance))
         (signer,) = opened.keys.signers(VERDICT)
         verdicts = (one.verdict for one in checked)
         write_whole(out, write_verdicts(verdicts, signer, at=int(time.time())))
     told = _mac_report(checked)
     words = f"{told['valid']} valid, {len(told['invalid'])} invalid, {told['tmv_lost']} lost: {out}"
+    if told["unknown_chip"]:
+        words += f"; {told['unknown_chip']} of chips that this office never made"
     report({**told, "verdicts": str(out.resolve())}, words, as_json=as_json)
     if told["invalid"]:
         raise typer.Exit(REFUSED)
@@ -241,6 +244,7 @@ def _mac_report(checked: list[Checked]) -> dict[str, Any]:
         ],
         "tmv_lost": found.count(Finding.LOST),
         "before_differs": sum(one.before_differs for one in checked),
+        "unknown_chip": sum(one.verdict.household is None for one in checked),
     }
 
 

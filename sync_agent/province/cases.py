@@ -31,9 +31,9 @@ class Why(StrEnum):
     """What put the record that counts before the first that does not."""
 
     MAC_VALID = "mac_valid"
-    """The issuer found that the chip signed it; of the other it found nothing of the kind."""
+    """The issuer found that its own chip signed it; of the other, nothing of the kind."""
     MAC_INVALID = "mac_invalid"
-    """The issuer found that no chip signed the other."""
+    """The issuer found that no chip of the household signed the other."""
     HOME = "home"
     """It was made at the home terminal."""
     BEFORE_EXCEPTION = "before_exception"

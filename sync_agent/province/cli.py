@@ -295,8 +295,9 @@ def _doubts(taken: TakenVerdicts) -> Iterator[str]:
         )
     if taken.contradicted:
         yield (
-            f"verdicts that contradict earlier ones: {taken.contradicted}; both are kept and"
-            " neither counts: ask the office to check these commits again"
+            f"commits with verdicts that contradict each other: {taken.contradicted}; both are kept"
+            " and neither counts: one file is false, so the office must find out which and revoke"
+            " the key that signed it"
         )
 
 

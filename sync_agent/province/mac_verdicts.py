@@ -1,8 +1,9 @@
 """The issuer's verdicts on Transaction MACs: taken once, kept for good, held against the log.
 
-A verdict names a commit by what the chip signed. One that finds it valid needs nobody's word. One
-that finds a value invalid or lost concerns a redemption only where its own terminal told that
-value: anybody can show a false one of somebody else's commit. Format: docs/spec/mac-verdict.md.
+A verdict names a commit by what the chip signed, and the household whose card the chip is. One that
+finds it valid needs nobody's word, and counts for that household alone. One that finds a value
+invalid or lost concerns a redemption only where its own terminal told that value: anybody can show
+a false one of somebody else's commit. Format: docs/spec/mac-verdict.md.
 """
 
 from __future__ import annotations
@@ -14,21 +15,38 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Select, and_, exists, func, insert, select, tuple_
+from sqlalchemy import Connection, Row, Select, and_, exists, func, insert, or_, select, tuple_
 
 from card_codec.chip.record import RecordKind, decode_record, encode_record
 from card_codec.keys import PublicKey
 from card_codec.trust import TrustList
 from ledger.card_record import record_committed
 from ledger.element import RedemptionId
-from ledger.entry import Commit, Entry, Void, read_entry
-from ledger.mac_verdict import Finding, MacVerdict, VerdictFile, read_signed_verdicts
+from ledger.entry import Commit, Entry, Pending, Void, read_entry
+from ledger.mac_verdict import (
+    Finding,
+    MacVerdict,
+    VerdictFile,
+    read_signed_verdicts,
+    verdict_kids,
+)
 from sync_agent.province.engine import add_once
-from sync_agent.province.schema import entry, mac_verdict, naming, pending, verdict_file
+from sync_agent.province.schema import (
+    entry,
+    mac_verdict,
+    naming,
+    pending,
+    redemption,
+    verdict_file,
+)
 from sync_agent.province.store import Store
 
 Told: TypeAlias = tuple[bytes, int, bytes]
 """A record, the counter of its commit, and the value shown."""
+Said: TypeAlias = tuple[Finding, bytes]
+"""A finding, and the household of the chip; empty where the issuer never made that chip."""
+_COMMIT = ("uid", "counter", "record", "value")
+_UNKNOWN = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +56,7 @@ class TakenVerdicts:
     Attributes:
         new: verdicts that were not held yet.
         unknown: of these, verdicts on commits that no entry held here tells of.
-        contradicted: commits of this file of which another file says otherwise.
+        contradicted: commits of this file of which another verdict that counts says otherwise.
     """
 
     new: int
@@ -54,9 +72,10 @@ class Finds:
     """What the issuer found of one redemption.
 
     Attributes:
-        finding: of its commit; None without one, or where two contradict one another.
-        contradicted: two findings of one value stand against one another.
-        false_void: the commit of its void was not signed by the chip.
+        finding: of its commit; None without one, or where two contradict one another. Invalid, too,
+            where its terminal told what the chip of another household signed.
+        contradicted: two verdicts on one value stand against one another.
+        false_void: the commit of its void was not signed by a chip of the household.
     """
 
     finding: Finding | None
@@ -68,7 +87,7 @@ class MacCaseKind(StrEnum):
     """What a case about a Transaction MAC is about."""
 
     INVALID = "mac_invalid"
-    """No chip signed this redemption as its terminal told it: a counterfeit, or made up."""
+    """No chip of the household signed this as its terminal told it: a counterfeit, or made up."""
     FALSE_VOID = "mac_false_void"
     """The same of the void of a redemption."""
     CONTRADICTED = "mac_contradicted"
@@ -89,7 +108,8 @@ class _Heard:
 
     pending: Entry
     counter: int
-    found: dict[Told, set[Finding]] = field(default_factory=lambda: defaultdict(set))
+    household: bytes
+    found: dict[Told, set[Said]] = field(default_factory=lambda: defaultdict(set))
 
 
 def take_verdicts(store: Store, data: bytes, trust: TrustList, *, now: int) -> TakenVerdicts:
@@ -118,16 +138,15 @@ def take_verdicts(store: Store, data: bytes, trust: TrustList, *, now: int) -> T
             db.execute(insert(verdict_file).values(**values))
             add_once(db, mac_verdict, [_row(one, key, number) for one in file.verdicts])
             new = _count(db, number)
-        return _report(db, file, number=number, new=new)
+        against = _contradicted(db, file, verdict_kids(trust))
+        return _report(db, file, number=number, new=new, contradicted=against)
 
 
 def answered(db: Connection, kids: Collection[bytes]) -> set[tuple[bytes, int, bytes, bytes]]:
     """Commits of which the issuer has said something by a key that counts."""
     own = mac_verdict.c
-    rows = db.execute(
-        select(own.uid, own.counter, own.record, own.value).where(own.kid.in_(sorted(kids)))
-    )
-    return {(bytes(r.uid), r.counter, bytes(r.record), bytes(r.value)) for r in rows}
+    rows = db.execute(select(*(own[n] for n in _COMMIT)).where(own.kid.in_(sorted(kids))))
+    return {_commit(row) for row in rows}
 
 
 def find_verdicts(
@@ -152,16 +171,21 @@ def find_verdicts(
     for row in rows:
         id = RedemptionId(row.terminal, row.epoch, row.seq)
         if id not in heard:
-            heard[id] = _Heard(read_entry(bytes(row.body)), row.before + 1)
+            heard[id] = _heard(read_entry(bytes(row.body)), counter=row.before + 1)
         told = (bytes(row.record), row.counter, bytes(row.value))
-        heard[id].found[told].add(Finding(row.finding))
+        heard[id].found[told].add((Finding(row.finding), bytes(row.household)))
     return {id: _judged(db, one) for id, one in heard.items()}
 
 
 def mac_cases(db: Connection, kids: Collection[bytes]) -> list[MacCase]:
     """Redemptions whose Transaction MACs people must look at, in order."""
     own = mac_verdict.c
-    bad = select(own.terminal, own.epoch, own.seq).where(own.finding == int(Finding.INVALID))
+    of_another = and_(own.household != redemption.c.household, own.household != _UNKNOWN)
+    bad = (
+        select(own.terminal, own.epoch, own.seq)
+        .join(redemption, and_(*(redemption.c[n] == own[n] for n in _PLACE)))
+        .where(or_(own.finding == int(Finding.INVALID), of_another))
+    )
     found = []
     for id, finds in sorted(find_verdicts(db, kids, bad).items()):
         if finds.finding is Finding.INVALID:
@@ -176,10 +200,15 @@ def mac_cases(db: Connection, kids: Collection[bytes]) -> list[MacCase]:
 _PLACE = ("terminal", "epoch", "seq")
 
 
+def _heard(pending: Entry, *, counter: int) -> _Heard:
+    household = pending.content.household if isinstance(pending.content, Pending) else _UNKNOWN
+    return _Heard(pending, counter, household)
+
+
 def _judged(db: Connection, heard: _Heard) -> Finds:
     record = _record(heard.pending, heard.pending)
-    contradicted = any(len(findings) > 1 for findings in heard.found.values())
-    sure = {told: findings.pop() for told, findings in heard.found.items() if len(findings) == 1}
+    contradicted = any(_differ(said) for said in heard.found.values())
+    sure = _sure(heard)
     if any(
         finding is Finding.VALID and (told[0], told[1]) == (record, heard.counter)
         for told, finding in sure.items()
@@ -193,8 +222,32 @@ def _judged(db: Connection, heard: _Heard) -> Finds:
     return Finds(finding, contradicted, false_void)
 
 
+def _differ(said: set[Said]) -> bool:
+    """Whether verdicts on one commit contradict one another; who does not know denies nothing."""
+    households = {household for _, household in said} - {_UNKNOWN}
+    return len({finding for finding, _ in said}) > 1 or len(households) > 1
+
+
+def _sure(heard: _Heard) -> dict[Told, Finding]:
+    """What each commit says of this redemption, where it says one thing.
+
+    A chip signs its UID and record and no household: what a chip of another household signed was
+    signed for another. Of a chip that the issuer never made it is not known for whom.
+    """
+    found = {}
+    for told, said in heard.found.items():
+        if _differ(said):
+            continue
+        finding, household = max(said)  # the one that knows whose it is
+        if finding is not Finding.VALID or household == heard.household:
+            found[told] = finding
+        elif household != _UNKNOWN:
+            found[told] = Finding.INVALID
+    return found
+
+
 def _void_is_false(db: Connection, of: Entry, sure: dict[Told, Finding]) -> bool:
-    """Whether its own terminal told a void's commit that the chip did not sign."""
+    """Whether its own terminal told a void's commit that no chip of the household signed."""
     bad = {told for told, finding in sure.items() if finding is Finding.INVALID}
     voids = {told for told in bad if decode_record(told[0]).kind is RecordKind.VOID}
     return bool(voids) and any(
@@ -235,7 +288,8 @@ def _naming(db: Connection, of: Entry) -> list[Entry]:
 def _row(one: MacVerdict, key: PublicKey, number: int) -> tuple[object, ...]:
     """In the order of the table's columns."""
     record = decode_record(one.record)
-    said = (one.uid, one.counter, one.record, one.value, int(one.finding), key.kid)
+    household = _UNKNOWN if one.household is None else one.household
+    said = (one.uid, one.counter, one.record, one.value, int(one.finding), household, key.kid)
     return (*said, record.terminal, record.epoch, record.seq, number)
 
 
@@ -244,13 +298,36 @@ def _count(db: Connection, number: int) -> int:
     return db.execute(select(func.count()).select_from(mac_verdict).where(of_file)).scalar_one()
 
 
-def _report(db: Connection, file: VerdictFile, *, number: int, new: int) -> TakenVerdicts:
-    own, other = mac_verdict, mac_verdict.alias()
+def _commit(row: Row[Any]) -> tuple[bytes, int, bytes, bytes]:
+    return bytes(row.uid), row.counter, bytes(row.record), bytes(row.value)
+
+
+def _contradicted(db: Connection, file: VerdictFile, kids: Collection[bytes]) -> int:
+    """Commits of a file on which verdicts that count differ, in whatever files they came."""
+    own = mac_verdict.c
+    of_commit = [own[n] for n in _COMMIT]
+    known = func.nullif(own.household, _UNKNOWN)
+    rows = db.execute(
+        select(*of_commit)
+        .where(own.kid.in_(sorted(kids)))
+        .group_by(*of_commit)
+        .having(
+            or_(
+                func.count(own.finding.distinct()) > 1,
+                func.count(known.distinct()) > 1,
+            )
+        )
+    )
+    named = {(one.uid, one.counter, one.record, one.value) for one in file.verdicts}
+    return len(named & {_commit(row) for row in rows})
+
+
+def _report(
+    db: Connection, file: VerdictFile, *, number: int, new: int, contradicted: int
+) -> TakenVerdicts:
+    own = mac_verdict
     same_chip = and_(*(pending.c[n] == own.c[n] for n in (*_PLACE, "uid")))
     unknown = select(func.count()).where(own.c.file == number, ~exists().where(same_chip))
-    same = (other.c[n] == own.c[n] for n in ("uid", "counter", "record", "value"))
-    otherwise = exists().where(*same, other.c.finding != own.c.finding)
-    against = select(func.count()).where(own.c.file == number, otherwise)
     found = [one.finding for one in file.verdicts]
     return TakenVerdicts(
         new=new,
@@ -258,5 +335,5 @@ def _report(db: Connection, file: VerdictFile, *, number: int, new: int) -> Take
         invalid=found.count(Finding.INVALID),
         tmv_lost=found.count(Finding.LOST),
         unknown=db.execute(unknown).scalar_one(),
-        contradicted=db.execute(against).scalar_one(),
+        contradicted=contradicted,
     )

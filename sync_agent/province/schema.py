@@ -218,6 +218,7 @@ mac_verdict = Table(
     Column("record", LargeBinary(16), primary_key=True),
     Column("value", LargeBinary(8), primary_key=True),
     Column("finding", Integer, primary_key=True, autoincrement=False),
+    Column("household", LargeBinary(8), primary_key=True),  # of the chip; empty: not known
     Column("kid", LargeBinary(4), primary_key=True),  # of the key that signed it
     Column("terminal", Integer, nullable=False),  # with the next two: what the record names
     Column("epoch", Integer, nullable=False),

@@ -27,6 +27,12 @@ from sync_agent.province.schema import settlement
 
 SETTLEMENT_SIZE_MAX = 64 * 1024 * 1024
 """65,535 terminals of some 50 bytes, and a million records that did not count or are doubles."""
+_FORM_1 = b"\x70khb-settlement-1"
+"""The first item of one that an earlier version signed."""
+
+
+class OlderSettlementError(RecordError):
+    """Rightly signed, in the form of an earlier version, which did not keep how its cases stood."""
 
 
 class Mark(Record, frozen=True):
@@ -109,7 +115,7 @@ def settlements(db: Connection, keys: Iterable[PublicKey]) -> dict[tuple[int, in
         keys: log keys of now and before.
 
     Raises:
-        ProvinceError: one is not as it was signed.
+        ProvinceError: one is not as it was signed, or of an earlier version.
     """
     found: dict[tuple[int, int], Settled] = {}
     by_kid = {key.kid: key for key in keys}
@@ -117,9 +123,13 @@ def settlements(db: Connection, keys: Iterable[PublicKey]) -> dict[tuple[int, in
         try:
             said = read(row.data, by_kid.get)
         except RecordError as error:
+            of = f"programme {row.programme}, window {row.window},"
             raise ProvinceError(
-                f"the settlement of programme {row.programme}, window {row.window}, is not as it"
-                " was signed; bring the store back from a copy"
+                f"{of} was settled by an older version, in a form that this one does not read;"
+                " go on with that version, on a copy of the store from before the update"
+                if isinstance(error, OlderSettlementError)
+                else f"the settlement of {of} is not as it was signed;"
+                " bring the store back from a copy"
             ) from error
         found[said.programme, said.window] = _settled(said)
     return found
@@ -149,11 +159,14 @@ def read(data: bytes, find: Callable[[bytes], PublicKey | None]) -> Settlement:
 
     Raises:
         RecordError: not one, or not signed by such a key.
+        OlderSettlementError: of an earlier version.
     """
     try:
         payload, _ = open_sign1(data, find, size_max=SETTLEMENT_SIZE_MAX)
     except CardCodecError as error:
         raise RecordError(f"not a settlement of the province: {error.detail}") from error
+    if payload[1:].startswith(_FORM_1):
+        raise OlderSettlementError("a settlement of an earlier version")
     return unpack(payload, Settlement, size_max=SETTLEMENT_SIZE_MAX)
 
 

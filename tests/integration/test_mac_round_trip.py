@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 
+from card_codec.chip.khb1_files import AWAY_KEY, HOME_KEYS, ChipContent, Silicon
 from card_codec.trust import KeyUse, TrustedKey
 from ledger.mac_verdict import Finding, read_verdicts
+from provisioning.chip_log import LoggedChip, Progress, enter
 from provisioning.chip_masters import write_masters
 from provisioning.decree import full_trust
 from provisioning.office import open_office
 from tests.card_station import MASTERS
-from tests.issuer_check import FALSE_VALUE, IssuerCheck, otherwise, redeem
+from tests.issuer_check import FALSE_VALUE, UID, IssuerCheck, otherwise, redeem
 from tests.sync_world import SyncWorld, batch_of, small_world
 from tests.unit.provisioning.played import make_office
+from tests.world import NOW
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -74,6 +77,7 @@ def test_double_is_decided_by_what_the_office_found(
     for folder in (world.one, world.two):
         world.province.take(batch_of(folder), road="stick")
     province = ("--config", world.province_folder.root / "province.toml")
+    entered(office, {UID: family, OTHER_UID: other})
     (case,) = report(SYNC, "province", "cases", *province)
     assert (case["winner"], case["signatures"]) == ("T002-0001", {})
     (asked,) = report(SYNC, "province", "ask-macs", *province, "--out", tmp_path / "out")["files"]
@@ -98,6 +102,43 @@ def test_double_is_decided_by_what_the_office_found(
     assert Path(anew["files"][0]).read_bytes() == Path(asked).read_bytes()
     file = read_verdicts(out.read_bytes(), world.trust())
     assert {one.finding for one in file.verdicts} == {Finding.VALID, Finding.INVALID}
+
+
+def entered(office: Path, chips: dict[bytes, bytes]) -> None:
+    """The office's card station made these chips for these households."""
+    content = ChipContent("620101", 1, 1, (*HOME_KEYS, AWAY_KEY), b"credential")
+    with open_office(office) as opened:
+        for number, (uid, household) in enumerate(chips.items(), 1):
+            opened.roster.db.execute(
+                "INSERT INTO household (id, desa, class, issue, chip, state)"
+                " SELECT ?, desa, class, issue, chip, state FROM household LIMIT 1",
+                (household,),
+            )
+            made = LoggedChip(number, uid, household, 1, Silicon.EV3, content, (), Progress.MADE)
+            enter(opened.roster, made, now=NOW)
+
+
+def test_chip_of_another_family_wins_no_double_by_the_commands_people_type(
+    world: SyncWorld, office: Path, tmp_path: Path
+) -> None:
+    family, another = world.homes_2[0], world.homes_1[0]
+    redeem(world, world.one, family, whose=another)
+    world.take(world.two, family)
+    for folder in (world.one, world.two):
+        world.province.take(batch_of(folder), road="stick")
+    entered(office, {UID: another})
+    province = ("--config", world.province_folder.root / "province.toml")
+    (asked,) = report(SYNC, "province", "ask-macs", *province, "--out", tmp_path / "out")["files"]
+    out = tmp_path / "verdicts.zst"
+    checked = report(
+        PROVISION, "check-tmac", asked, "--office", office, "--out", out,
+        "--passphrase-file", tmp_path / "passphrase",
+    )  # fmt: skip
+    assert (checked["valid"], checked["unknown_chip"]) == (1, 0)
+    report(SYNC, "province", "take-verdicts", *province, "--from", out)
+    double, passed_off = report(SYNC, "province", "cases", *province)
+    assert (double["winner"], double["losers"]) == ("T002-0001", ["T001-0001"])
+    assert passed_off == {"kind": "mac_invalid", "number": "T001-0001"}
 
 
 def test_what_is_no_file_of_verdicts_is_one_sentence(world: SyncWorld, tmp_path: Path) -> None:

@@ -30,10 +30,13 @@ COMMITS = st.builds(
     value=st.just(b"") | st.binary(min_size=8, max_size=8),
     before=st.none() | st.integers(0, 0xFFFFFF),
 )
-VERDICTS = COMMITS.map(
-    lambda c: MacVerdict(
-        c.uid, c.counter, c.record, c.value, Finding.VALID if c.value else Finding.LOST
-    )
+HOUSEHOLDS = st.none() | st.binary(min_size=8, max_size=8)
+VERDICTS = st.builds(
+    lambda c, household: MacVerdict(
+        c.uid, c.counter, c.record, c.value, Finding.VALID if c.value else Finding.LOST, household
+    ),
+    COMMITS,
+    HOUSEHOLDS,
 )
 
 

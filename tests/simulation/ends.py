@@ -32,7 +32,7 @@ def reckon(story: Story) -> None:
     cases_right(story, held)
     forks_right(story, evidence)
     pendings.reckon(story, held)
-    pendings.issuer_checks(story)
+    pendings.issuer_checks(story, held)
     if story.thief.kecamatan:
         thief.reckon(story, held, evidence)
     for machine in story.machines:

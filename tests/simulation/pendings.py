@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from card_codec.chip.diversify import NO_KECAMATAN
-from card_codec.chip.record import CardRecord, RecordKind
+from card_codec.chip.record import CardRecord, RecordKind, decode_record
 from ledger.element import RedemptionId
 from ledger.entry import Commit, Entry, Observed, Pending, Void
 from ledger.mac_verdict import Finding
@@ -58,16 +58,27 @@ def reckon(story: Story, held: Held) -> None:
         witness.found[f"cut off by chip, for good: {fate}"] += 1
 
 
-def issuer_checks(story: Story) -> None:
-    """The issuer's check of Transaction MACs names what counterfeits committed, and that alone."""
+def issuer_checks(story: Story, held: Held) -> None:
+    """The issuer's check of Transaction MACs names what counterfeits committed, and that alone.
+
+    Of every redemption it says whose card the chip is as the pending entry does.
+    """
     masters = FileMasters([Master(Purpose.TMAC, NO_KECAMATAN, 1, MAC_MASTER)])
-    genuine = {
-        one for c in (*story.chips.values(), *story.old_chips.values()) for one in c.signed
-    }  # fmt: skip
+    chips = (*story.chips.values(), *story.old_chips.values())
+    genuine = {one for chip in chips for one in chip.signed}
+    whose = {chip.uid: chip.household for chip in chips}
+    named = {e.id: e.content.household for e in held.values() if isinstance(e.content, Pending)}
     asked = list(asked_commits(story.town.province._store))
     enrolled = [(t.ordinal, t.epoch) for t in story.town.terminals]
-    for checked in check_commits(asked, masters, enrolled, lambda _: None):
+    for checked in check_commits(asked, masters, enrolled, whose.get, lambda _: None):
         said = checked.verdict
+        record = decode_record(said.record)
+        family = named.get(RedemptionId(record.terminal, record.epoch, record.seq))
+        story.witness.say(
+            "the issuer's check says whose chip it is",
+            family is None or said.household == family,
+            f"commit {said.counter} of {said.uid.hex()} is said to be of another family's chip",
+        )
         if said.finding is Finding.LOST:
             continue
         real = (said.uid, said.counter, said.record, said.value) in genuine

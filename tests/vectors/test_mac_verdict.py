@@ -30,8 +30,12 @@ def test_issuer_finds_what_the_vector_says(case: Case) -> None:
     master = Master(Purpose.TMAC, NO_KECAMATAN, 1, bytes.fromhex(given["master"]))
     commits = read_asked(compress(bytes.fromhex(given["asked"])))
     terminals = [(ordinal, epoch) for ordinal, epoch in given["terminals"]]
-    (checked,) = check_commits(commits, FileMasters([master]), terminals, lambda _: None)
-    assert checked.verdict.finding == case["expected"]
+    chips = {bytes.fromhex(uid): bytes.fromhex(household) for uid, household in given["chips"]}
+    held = FileMasters([master])
+    (checked,) = check_commits(commits, held, terminals, chips.get, lambda _: None)
+    household = checked.verdict.household
+    said = checked.verdict.finding, household and household.hex()
+    assert said == (case["expected"]["finding"], case["expected"]["household"])
     differs = case["name"] == "finding-before-wrong"
     assert checked.before_differs is differs
 
@@ -46,6 +50,8 @@ def test_files_are_read_and_written_alike(case: Case) -> None:
     file = read_verdicts(compress(bytes.fromhex(given["verdicts"])), trust)
     assert file.at == expected["at"]
     assert [verdict.finding for verdict in file.verdicts] == expected["findings"]
+    named = [v.household and v.household.hex() for v in file.verdicts]
+    assert named == expected["households"]
     assert [(v.uid, v.counter, v.record, v.value) for v in file.verdicts] == [
         (c.uid, c.counter, c.record, c.value) for c in commits
     ]

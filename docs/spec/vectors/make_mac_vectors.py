@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from docs.spec.vectors.vector_parts import (
+    HOUSEHOLD,
     ISSUED,
     STRANGER,
     Case,
@@ -33,7 +34,7 @@ AT = ISSUED + 86_400
 MASTER = seed("master of Transaction MACs")[:16]
 UID, OTHER = bytes.fromhex("04a1b2c3d4e580"), bytes.fromhex("04a1b2c3d4e581")
 DAY = AT // 86_400
-ASKED, VERDICTS = "khb-mac-asked-1", "khb-mac-verdicts-1"
+ASKED, VERDICTS = "khb-mac-asked-1", "khb-mac-verdicts-2"
 VALID, INVALID, LOST = 1, 2, 3
 
 
@@ -77,13 +78,20 @@ GOOD: list[list[object]] = [
     [UID, 3, SECOND, value(UID, 3, SECOND, before=ONE), 257],
     [OTHER, 2, FIRST, b"", 0],
 ]
-FOUND = [[*GOOD[0][:4], VALID], [*GOOD[1][:4], VALID], [*GOOD[2][:4], LOST]]
+FOUND = [
+    [*GOOD[0][:4], VALID, HOUSEHOLD],
+    [*GOOD[1][:4], VALID, HOUSEHOLD],
+    [*GOOD[2][:4], LOST, None],
+]
+TRUST = trust_list(trust_row(VERDICT, "verdict", "ID-KT"), trust_row(LOG, "log", "province"))
+GOOD_FILE = pack([VERDICTS, AT, FOUND])
 
 
 def finding_cases() -> Iterator[tuple[str, Case]]:
     """What the issuer finds of one commit each."""
     flipped = bytes([FIRST_VALUE[0] ^ 1]) + FIRST_VALUE[1:]
     void = value(UID, 3, TAKEN_BACK, before=ONE)
+    stranger = [OTHER, 2, FIRST, value(OTHER, 2, FIRST, before=STATION), 0]
     for name, description, commit, finding in (
         ("first-redemption", "The first commit after the card station's.", GOOD[0], VALID),
         ("of-another-terminal", "Terminal 2 had the commit after terminal 1.", GOOD[1], VALID),
@@ -104,6 +112,7 @@ def finding_cases() -> Iterator[tuple[str, Case]]:
             VALID,
         ),
         ("before-wrong", "Another was before than is said.", [*GOOD[1][:4], 0], VALID),
+        ("not-made-here", "Signed, by a chip that the log does not know.", stranger, VALID),
     ):
         yield (
             f"mac-verdict/valid/finding-{name}",
@@ -112,48 +121,71 @@ def finding_cases() -> Iterator[tuple[str, Case]]:
                 "input": {
                     "master": MASTER.hex(),
                     "terminals": [[1, 1], [2, 1]],
+                    "chips": [[UID.hex(), HOUSEHOLD.hex()]],
                     "asked": pack([ASKED, [commit]]).hex(),
                 },
-                "expected": finding,
+                "expected": {
+                    "finding": finding,
+                    "household": HOUSEHOLD.hex() if commit[0] == UID else None,
+                },
             },
         )
 
 
 def file_cases() -> Iterator[tuple[str, Case]]:
     """Files there and back."""
-    trust = trust_list(trust_row(VERDICT, "verdict", "ID-KT"), trust_row(LOG, "log", "province"))
-    good = pack([VERDICTS, AT, FOUND])
     yield (
         "mac-verdict/valid/file-two-and-one-lost",
         {
             "description": "Two commits of one chip, and one of another without its value.",
             "input": {
                 "asked": pack([ASKED, GOOD]).hex(),
-                "verdicts": cose(good, VERDICT).hex(),
-                "trust": trust.hex(),
+                "verdicts": cose(GOOD_FILE, VERDICT).hex(),
+                "trust": TRUST.hex(),
             },
-            "expected": {"at": AT, "findings": [VALID, VALID, LOST]},
+            "expected": {
+                "at": AT,
+                "findings": [VALID, VALID, LOST],
+                "households": [HOUSEHOLD.hex(), HOUSEHOLD.hex(), None],
+            },
         },
     )
+
+
+def refused_file_cases() -> Iterator[tuple[str, Case]]:
+    """Files that are no verdicts of the issuer."""
     for name, description, data in (
-        ("stranger", "A key nobody trusts.", cose(good, STRANGER)),
-        ("log", "The log's key gives no verdicts.", cose(good, LOG)),
-        ("unsigned", "The bare record.", good),
-        ("cut-off", "The last byte is missing.", cose(good, VERDICT)[:-1]),
+        ("stranger", "A key nobody trusts.", cose(GOOD_FILE, STRANGER)),
+        ("log", "The log's key gives no verdicts.", cose(GOOD_FILE, LOG)),
+        ("unsigned", "The bare record.", GOOD_FILE),
+        ("cut-off", "The last byte is missing.", cose(GOOD_FILE, VERDICT)[:-1]),
         ("order", "Not in order.", _signed(list(reversed(FOUND)))),
-        ("two-findings", "One commit is both.", _signed([FOUND[0], [*FOUND[0][:4], INVALID]])),
-        ("lost-with-value", "A value was shown, and is lost.", _signed([[*GOOD[0][:4], LOST]])),
-        ("valid-without-value", "Valid, and no value.", _signed([[*GOOD[2][:4], VALID]])),
-        ("finding-4", "A finding that there is not.", _signed([[*GOOD[0][:4], 4]])),
-        ("short-value", "Seven bytes.", _signed([[UID, 2, FIRST, FIRST_VALUE[:7], VALID]])),
-        ("no-record", "No record.", _signed([[UID, 2, bytes(16), FIRST_VALUE, VALID]])),
-        ("counter-0", "No commit leaves it at 0.", _signed([[UID, 0, FIRST, FIRST_VALUE, VALID]])),
+        ("two-findings", "One commit is both.", _signed([FOUND[0], found(FOUND[0], INVALID)])),
+        ("lost-with-value", "A value was shown, and is lost.", _signed([found(GOOD[0], LOST)])),
+        ("valid-without-value", "Valid, and no value.", _signed([found(GOOD[2], VALID)])),
+        ("finding-4", "A finding that there is not.", _signed([found(GOOD[0], 4)])),
+        ("short-value", "Seven bytes.", _signed([found([UID, 2, FIRST, FIRST_VALUE[:7]], VALID)])),
+        ("no-record", "No record.", _signed([found([UID, 2, bytes(16), FIRST_VALUE], VALID)])),
+        (
+            "counter-0",
+            "No commit leaves it at 0.",
+            _signed([found([UID, 0, FIRST, FIRST_VALUE], VALID)]),
+        ),
+        ("no-household", "Five items, as verdicts had before.", _signed([[*GOOD[0][:4], VALID]])),
+        ("household-of-7", "Seven bytes.", _signed([[*FOUND[0][:5], HOUSEHOLD[:7]]])),
+        ("household-empty", "Not known is null.", _signed([[*FOUND[0][:5], b""]])),
+        (
+            "two-households",
+            "One commit is of two households.",
+            _signed([[*FOUND[0][:5], household] for household in (HOUSEHOLD, bytes(8))]),
+        ),
+        ("form-1", "The form before.", cose(pack([VERDICTS[:-1] + "1", AT, FOUND]), VERDICT)),
     ):
         yield (
             f"mac-verdict/invalid/{name}",
             {
                 "description": description,
-                "input": {"verdicts": data.hex(), "trust": trust.hex()},
+                "input": {"verdicts": data.hex(), "trust": TRUST.hex()},
                 "expected_error": "RecordError",
             },
         )
@@ -177,9 +209,14 @@ def asked_cases() -> Iterator[tuple[str, Case]]:
         )
 
 
+def found(commit: list[object], finding: int) -> list[object]:
+    """A verdict on a commit of the household's chip."""
+    return [*commit[:4], finding, HOUSEHOLD]
+
+
 def _signed(verdicts: list[list[object]]) -> bytes:
     return cose(pack([VERDICTS, AT, verdicts]), VERDICT)
 
 
 if __name__ == "__main__":
-    sys.exit(write_or_check(finding_cases, file_cases, asked_cases))
+    sys.exit(write_or_check(finding_cases, file_cases, refused_file_cases, asked_cases))

@@ -24,6 +24,8 @@ from virtual_card.desfire import DesfireCard
 from virtual_card.factory import blank
 
 UID = b"\x04\xaa\x00\x00\x00\x00\x01"
+STRANGER = UID[:6] + b"\x02"
+"""A chip that this office never made."""
 PASSPHRASE = "sampit katingan barito"
 
 
@@ -65,8 +67,12 @@ def committed(card: DesfireCard, *, terminal: int, seq: int) -> AskedCommit:
 
 def found(commits: list[AskedCommit], masters: FileMasters = MASTERS) -> list[Finding]:
     terminals = [(1, 1), (2, 1)]
-    done = check_commits(commits, masters, terminals, lambda _: None)
+    done = check_commits(commits, masters, terminals, made_nowhere, lambda _: None)
     return [one.verdict.finding for one in done]
+
+
+def made_nowhere(_uid: bytes) -> None:
+    """No chip is known."""
 
 
 def changed(commit: AskedCommit, **fields: object) -> AskedCommit:
@@ -112,7 +118,7 @@ def test_terminal_that_says_nobody_or_another_was_before_is_not_punished(
 ) -> None:
     for before in (None, 0, 4711):
         (one,) = check_commits(
-            [changed(commits[1], before=before)], MASTERS, [(1, 1)], lambda _: None
+            [changed(commits[1], before=before)], MASTERS, [(1, 1)], made_nowhere, lambda _: None
         )
         assert one.verdict.finding is Finding.VALID
         assert one.before_differs is (before is not None)
@@ -141,25 +147,32 @@ def test_command_signs_what_it_found(
     (tmp_path / "passphrase").write_text(PASSPHRASE, encoding="utf-8")
     asked, out = tmp_path / "asked.zst", tmp_path / "verdicts.zst"
     lost, bad = changed(commits[2], value=b""), changed(commits[3], value=bytes(8))
-    asked.write_bytes(write_asked([*commits[:2], lost, bad]))
+    stranger = changed(commits[3], uid=STRANGER, value=bytes(8))
+    asked.write_bytes(write_asked([*commits[:2], lost, bad, stranger]))
     words = ("check-tmac", asked, "--office", office, "--out", out, "--json")
     told = run(*words, "--passphrase-file", tmp_path / "passphrase")
     assert told.code == 1
     assert told.report == {
-        "checked": 4,
+        "checked": 5,
         "valid": 2,
         "invalid": [
-            {"uid": UID.hex(), "counter": bad.counter, "record": bad.record.hex()},
+            {"uid": uid.hex(), "counter": bad.counter, "record": bad.record.hex()}
+            for uid in (UID, STRANGER)
         ],
         "tmv_lost": 1,
         "before_differs": 0,
+        "unknown_chip": 1,
         "verdicts": str(out),
     }
     file = read_verdicts(out.read_bytes(), trust)
     assert [one.finding for one in file.verdicts] == [
-        *(Finding.VALID, Finding.VALID, Finding.LOST, Finding.INVALID)
+        *(Finding.VALID, Finding.VALID, Finding.LOST, Finding.INVALID, Finding.INVALID)
     ]
-    assert file.verdicts[3] == MacVerdict(UID, bad.counter, bad.record, bytes(8), Finding.INVALID)
+    with open_office(office) as opened:
+        family = next(iter(opened.roster.households())).id
+    invalid = (bad.counter, bad.record, bytes(8), Finding.INVALID)
+    assert file.verdicts[3] == MacVerdict(UID, *invalid, family)
+    assert [one.household for one in file.verdicts] == [*[family] * 4, None]
 
 
 def test_command_says_what_it_cannot_work_with(run: Command, office: Path, tmp_path: Path) -> None:

@@ -7,10 +7,8 @@ import pytest
 from card_codec.chip.record import RecordKind
 from ledger.entry import Commit, Observed, Void
 from ledger.mac_verdict import AskedCommit, Finding, read_asked
-from provisioning.mac_check import check_commits
 from sync_agent.province.mac_questions import write_questions
-from tests.card_station import MASTERS
-from tests.issuer_check import UID, begin, mac_of
+from tests.issuer_check import UID, begin, check, mac_of
 from tests.sync_world import SyncWorld, batch_of
 
 
@@ -45,8 +43,8 @@ def test_commits_and_voids_of_a_chip_are_asked_for_and_found_valid(
         (UID, 2, record, 0),
         (UID, 3, bytes(undone), None),
     ]
-    found = check_commits(commits, MASTERS, [(1, 1), (2, 1)], lambda _: None)
-    assert [one.verdict.finding for one in found] == [Finding.VALID, Finding.VALID]
+    found = check(commits, {UID: family})
+    assert [one.finding for one in found] == [Finding.VALID, Finding.VALID]
 
 
 def test_lost_value_is_found_in_what_another_terminal_saw(world: SyncWorld, tmp_path: Path) -> None:
@@ -58,8 +56,8 @@ def test_lost_value_is_found_in_what_another_terminal_saw(world: SyncWorld, tmp_
     world.record(world.one, Observed(family, 1, UID, 2, signed, record))
     commits = asked(world, tmp_path)
     assert sorted(one.value for one in commits) == [b"", signed]
-    found = check_commits(commits, MASTERS, [(1, 1)], lambda _: None)
-    assert {one.verdict.finding for one in found} == {Finding.LOST, Finding.VALID}
+    found = check(commits, {UID: family})
+    assert {one.finding for one in found} == {Finding.LOST, Finding.VALID}
 
 
 def test_pending_that_was_never_committed_is_not_asked_for(

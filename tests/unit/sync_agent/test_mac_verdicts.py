@@ -154,7 +154,8 @@ def test_stolen_verdict_key_decides_nothing_once_it_is_revoked(
     issuer.end(stolen=True)
     assert the_case(world).why is Why.HOME
     assert world.province.macs.cases() == []
-    assert check(asked(world, tmp_path / "again")) == [verdict]
+    again = asked(world, tmp_path / "again")
+    assert check(again, {UID: world.homes_2[0]}) == [verdict]
     following = IssuerCheck(world)
     world.province.macs.take(following.file(verdict))
     assert the_case(world).why is Why.MAC_VALID
@@ -186,7 +187,8 @@ def test_verdict_on_another_record_of_the_same_number_says_nothing(
         (UID, 3, commit.record),
     ):
         signed = mac_of(record, counter, uid=uid, before=(0, 0))
-        (verdict,) = check([AskedCommit(uid, counter, record, signed, 0)])
+        commit = AskedCommit(uid, counter, record, signed, 0)
+        (verdict,) = check([commit], {uid: world.homes_2[0]})
         assert verdict.finding is Finding.VALID
         world.province.macs.take(issuer.file(verdict))
     assert the_case(world).why is Why.HOME
@@ -216,7 +218,7 @@ def test_false_value_shown_by_another_terminal_accuses_nobody(
     world.record(world.one, Commit(1, 2, signed))
     world.record(world.two, Observed(family, 1, UID, 2, FALSE_VALUE, record))
     hand_in(world)
-    verdicts = check(_commits(world))
+    verdicts = check(_commits(world), {UID: family})
     assert sorted(one.finding for one in verdicts) == [Finding.VALID, Finding.INVALID]
     for verdict in sorted(verdicts, key=lambda one: -one.finding):
         world.province.macs.take(issuer.file(verdict))
@@ -232,7 +234,7 @@ def test_value_lost_at_its_own_terminal_is_valid_once_another_has_seen_it(
     world.take(world.two, family)
     world.record(world.two, Observed(family, 1, UID, 2, mac_of(record, 2, before=(0, 0)), record))
     hand_in(world)
-    world.province.macs.take(issuer.file(*check(_commits(world))))
+    world.province.macs.take(issuer.file(*check(_commits(world), {UID: family})))
     assert told(the_case(world)) == ("T001-0001", ["T002-0001"], Why.MAC_VALID)
 
 
@@ -244,7 +246,7 @@ def test_void_that_no_chip_signed_is_a_case(world: SyncWorld, issuer: IssuerChec
     world.province.take(batch_of(world.one), road="http")
     commits = _commits(world)
     assert RecordKind.VOID in {one.record[0] & 0x0F for one in commits}
-    world.province.macs.take(issuer.file(*check(commits)))
+    world.province.macs.take(issuer.file(*check(commits, {UID: world.homes_1[0]})))
     (case,) = world.province.macs.cases()
     assert (case.kind, case.id.number()) == (MacCaseKind.FALSE_VOID, "T001-0001")
 
@@ -267,8 +269,8 @@ def hand_in_again(world: SyncWorld) -> None:
 @pytest.mark.parametrize(
     ("language", "shown"),
     [
-        ("id", ("sah", "belum ada putusan", "Tidak ada chip yang menandatangani")),
-        ("en", ("valid", "no verdict", "No chip signed this redemption")),
+        ("id", ("sah", "belum ada putusan", "Tidak ada chip keluarga ini yang menandatangani")),
+        ("en", ("valid", "no verdict", "No chip of this family signed this redemption")),
     ],
 )
 def test_desk_shows_the_verdict_beside_each_record_and_counterfeits_alone(

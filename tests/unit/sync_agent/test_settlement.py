@@ -7,13 +7,15 @@ import dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
+from card_codec.cose import sign1
 from card_codec.keys import PrivateKey
 from ledger.element import RedemptionId, Right
 from ledger.entry import Basis, Commit, Void
 from ledger.errors import RecordError
 from ledger.mac_verdict import Finding
+from ledger.record import Record, pack
 from sync_agent.errors import ProvinceError
 from sync_agent.province import schema
 from sync_agent.province.cases import Claim, Why
@@ -31,6 +33,7 @@ from sync_agent.province.store import Store
 from tests.issuer_check import IssuerCheck, begin, redeem
 from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
+from tests.world import NOW
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -113,6 +116,34 @@ def test_settlement_says_how_far_each_chain_was_held_and_is_signed(world: SyncWo
             read(row.data, lambda _kid: stranger.public)
         with pytest.raises(ProvinceError, match="not as it was signed"):
             settlements(db, [stranger.public])
+    store.close()
+
+
+class FormOne(Record, frozen=True):
+    """A settlement as the version before signed it."""
+
+    form: str
+    numbers: tuple[int, ...]
+
+
+def test_settlement_of_an_older_version_is_told_as_such_and_not_as_damage(
+    world: SyncWorld,
+) -> None:
+    store = Store(world.province_folder.store_url)
+    old = sign1(pack(FormOne("khb-settlement-1", (1, 2))), world.log)
+    row = {"programme": 1, "window": 1, "at": NOW, "data": old}
+    with store.writing() as db:
+        db.execute(insert(schema.settlement).values(**row))
+    with (
+        store.reading() as db,
+        pytest.raises(ProvinceError, match=r"settled by an older version.*; go on with that"),
+    ):
+        settlements(db, [world.log.public])
+    with (
+        store.reading() as db,
+        pytest.raises(ProvinceError, match="not as it was signed"),
+    ):
+        settlements(db, [PrivateKey.generate().public])
     store.close()
 
 
@@ -226,6 +257,18 @@ def test_verdict_that_comes_after_the_settlement_is_shown_and_moves_nothing(
         1: Finding.VALID,
         2: None,
     }
+
+
+def test_chip_of_another_family_wins_no_double_for_good(world: SyncWorld) -> None:
+    issuer = IssuerCheck(world)
+    family = world.homes_2[0]
+    verdict = redeem(world, world.one, family, whose=world.homes_1[0])
+    world.take(world.two, family)
+    arrive(world, "one")
+    arrive(world, "two")
+    world.province.macs.take(issuer.file(verdict))
+    settle(world)
+    assert told(world) == [("T002-0001", ["T001-0001"], Why.MAC_INVALID)]
 
 
 def test_late_verdict_does_not_choose_among_late_records(world: SyncWorld) -> None:

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("record", sa.LargeBinary(16), primary_key=True),
         sa.Column("value", sa.LargeBinary(8), primary_key=True),
         sa.Column("finding", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("household", sa.LargeBinary(8), primary_key=True),
         sa.Column("kid", sa.LargeBinary(4), primary_key=True),
         sa.Column("terminal", sa.Integer, nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),

@@ -79,7 +79,7 @@ def test_double_is_decided_by_what_the_office_found(
     province = ("--config", world.province_folder.root / "province.toml")
     entered(office, {UID: family, OTHER_UID: other})
     (case,) = report(SYNC, "province", "cases", *province)
-    assert (case["winner"], case["signatures"]) == ("T002-0001", {})
+    assert (case["winner"], "signatures" in case) == ("T002-0001", False)
     (asked,) = report(SYNC, "province", "ask-macs", *province, "--out", tmp_path / "out")["files"]
     out = tmp_path / "verdicts.zst"
     checked = report(

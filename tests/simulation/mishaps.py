@@ -82,8 +82,11 @@ def power_cut(story: Story) -> None:
 def disk_full(story: Story) -> None:
     """No room for a while: nothing is given that was not recorded; with room it goes on."""
     machine = story.chance.choice(story.serving())
-    machine.disk.faults.room = story.chance.randrange(0, 40_000)
     first = not any(one.seen["disk full"] for one in story.machines)
+    if first:  # a log that was long once is written over for a long time before it grows
+        machine.stop()
+        machine.start()
+    machine.disk.faults.room = story.chance.randrange(0, 40_000)
     machine.silent = first or story.chance.random() < 0.7
     story.faults["disk nearly full"] += not machine.silent
     before = machine.seen["disk full"]

@@ -67,13 +67,19 @@ def issuer_checks(story: Story, held: Held) -> None:
     chips = (*story.chips.values(), *story.old_chips.values())
     genuine = {one for chip in chips for one in chip.signed}
     whose = {chip.uid: chip.household for chip in chips}
-    named = {e.id: e.content.household for e in held.values() if isinstance(e.content, Pending)}
+    # By its chip, too: a fork has two entries under one id, and a counterfeit invents records.
+    named = {
+        (entry.id, entry.content.uid): entry.content.household
+        for entry in held.values()
+        if isinstance(entry.content, Pending)
+    }
     asked = list(asked_commits(story.town.province._store))
     enrolled = [(t.ordinal, t.epoch) for t in story.town.terminals]
     for checked in check_commits(asked, masters, enrolled, whose.get, lambda _: None):
         said = checked.verdict
         record = decode_record(said.record)
-        family = named.get(RedemptionId(record.terminal, record.epoch, record.seq))
+        id = RedemptionId(record.terminal, record.epoch, record.seq)
+        family = named.get((id, said.uid))
         story.witness.say(
             "the issuer's check says whose chip it is",
             family is None or said.household == family,

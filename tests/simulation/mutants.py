@@ -170,7 +170,9 @@ def _by_card() -> Iterator[None]:
             for element in turn.act.known.elements(right):
                 own = (element.id.terminal, element.id.epoch) == (mine.terminal, mine.epoch)
                 entry = turn.act.entry(element.id.seq) if own else None
-                if entry is None or entry.content.issue == credential.issue:
+                # Where a twin of this machine made it, there is another entry of that number here.
+                issue = getattr(entry.content, "issue", None) if entry else None
+                if issue in {None, credential.issue}:
                     kept.append(element)
             latest = max(kept, key=lambda e: (e.minute, e.id), default=None)
             return Taken(sum(e.quantity for e in kept), latest)

@@ -24,6 +24,7 @@ from ledger.folder import TerminalFolder
 from ledger.mac_verdict import AskedCommit, Finding, MacVerdict, read_asked, write_verdicts
 from provisioning.mac_check import check_commits
 from sync_agent.batch import read_batch
+from sync_agent.province.cases import Case, Why
 from tests.card_station import MASTERS
 from tests.sync_world import SyncWorld, batch_of
 from tests.world import NOW
@@ -137,3 +138,20 @@ class IssuerCheck:
             else dataclasses.replace(named, valid_until=at)
         ]
         self.world.province.release(self.world.sign_release())
+
+
+def hand_in(world: SyncWorld) -> None:
+    """Both terminals send what they hold."""
+    for folder in (world.one, world.two):
+        world.province.take(batch_of(folder), road="http")
+
+
+def the_case(world: SyncWorld) -> Case:
+    """The one case there is."""
+    (case,) = world.province.cases()
+    return case
+
+
+def told(case: Case) -> tuple[str | None, list[str], Why]:
+    """Winner, losers, and why."""
+    return case.winner, [loser.id.number() for loser in case.losers], case.why

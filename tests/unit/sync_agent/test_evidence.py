@@ -10,16 +10,9 @@ from ledger.journal import Identity, create_journal, open_journal
 from ledger.receipt import write_receipt
 from sync_agent.errors import IntakeRefusedError
 from sync_agent.province.evidence import ChainCase, ChainKind, Shown
-from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store_url(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
+ON_BOTH_STORES = True
 
 
 def days(world: SyncWorld, folder: TerminalFolder, *names: str) -> None:

@@ -20,19 +20,9 @@ from sync_agent.errors import IntakeRefusedError, ProvinceError
 from sync_agent.messages import HeadAnswer
 from sync_agent.province import schema
 from sync_agent.province.store import Store
-from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store_url(request: pytest.FixtureRequest) -> str | None:
-    """Every claim here is held on both stores."""
-    if request.param == "sqlite":
-        return None
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
-
-
+ON_BOTH_STORES = True
 TABLES = list(schema.metadata.tables.values())
 
 

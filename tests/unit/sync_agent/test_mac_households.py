@@ -17,33 +17,18 @@ from tests.issuer_check import (
     IssuerCheck,
     asked,
     check,
+    hand_in,
     mac_of,
     otherwise,
     redeem,
-)
-from tests.postgres import Server
-from tests.sync_world import SyncWorld, batch_of
-from tests.unit.sync_agent.test_mac_verdicts import (
-    OTHER_UID,
-    away_by_chip_and_home_on_paper,
-    hand_in,
     the_case,
     told,
 )
+from tests.sync_world import SyncWorld, batch_of
+from tests.unit.sync_agent.test_mac_verdicts import OTHER_UID, away_by_chip_and_home_on_paper
 from tests.world import NOW
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store_url(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
-
-
-@pytest.fixture
-def issuer(world: SyncWorld) -> IssuerCheck:
-    return IssuerCheck(world)
+ON_BOTH_STORES = True
 
 
 def chip_of_another(world: SyncWorld, *, value: bytes | None = None) -> MacVerdict:

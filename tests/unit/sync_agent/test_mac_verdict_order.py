@@ -27,8 +27,11 @@ from tests.issuer_check import (
     FALSE_VALUE,
     UID,
     IssuerCheck,
+    hand_in,
     otherwise,
     redeem,
+    the_case,
+    told,
 )
 from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
@@ -38,31 +41,7 @@ OTHER_UID = bytes.fromhex("04a1b2c3d4e581")
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
-
-
-@pytest.fixture
-def issuer(world: SyncWorld) -> IssuerCheck:
-    return IssuerCheck(world)
-
-
-def hand_in(world: SyncWorld) -> None:
-    for folder in (world.one, world.two):
-        world.province.take(batch_of(folder), road="http")
-
-
-def the_case(world: SyncWorld) -> Case:
-    (case,) = world.province.cases()
-    return case
-
-
-def told(case: Case) -> tuple[str | None, list[str], Why]:
-    return case.winner, [loser.id.number() for loser in case.losers], case.why
+ON_BOTH_STORES = True
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from ledger.entry import Basis, Commit, Observed, Void
 from ledger.errors import RecordError
 from ledger.mac_verdict import AskedCommit, Finding, MacVerdict, write_verdicts
 from sync_agent.province import pages
-from sync_agent.province.cases import Case, Why
+from sync_agent.province.cases import Why
 from sync_agent.province.mac_verdicts import MacCaseKind
 from sync_agent.province.words import Language, words
 from tests.issuer_check import (
@@ -22,42 +22,20 @@ from tests.issuer_check import (
     asked,
     begin,
     check,
+    hand_in,
     mac_of,
     otherwise,
     redeem,
+    the_case,
+    told,
 )
-from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
 from tests.world import NOW
 
 OTHER_UID = bytes.fromhex("04a1b2c3d4e581")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store_url(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
-
-
-@pytest.fixture
-def issuer(world: SyncWorld) -> IssuerCheck:
-    return IssuerCheck(world)
-
-
-def hand_in(world: SyncWorld) -> None:
-    for folder in (world.one, world.two):
-        world.province.take(batch_of(folder), road="http")
-
-
-def the_case(world: SyncWorld) -> Case:
-    (case,) = world.province.cases()
-    return case
-
-
-def told(case: Case) -> tuple[str | None, list[str], Why]:
-    return case.winner, [loser.id.number() for loser in case.losers], case.why
+ON_BOTH_STORES = True
 
 
 def away_by_chip_and_home_on_paper(world: SyncWorld, *, value: bytes | None = None) -> MacVerdict:

@@ -9,16 +9,9 @@ from pyarrow import parquet
 
 from ledger.entry import Basis, Commit, Opened, Pending, Void
 from sync_agent.province import segments
-from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store_url(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
+ON_BOTH_STORES = True
 
 
 def some_days(world: SyncWorld) -> None:

@@ -31,17 +31,10 @@ from sync_agent.province.settlement import (
 )
 from sync_agent.province.store import Store
 from tests.issuer_check import IssuerCheck, begin, redeem
-from tests.postgres import Server
 from tests.sync_world import SyncWorld, batch_of
 from tests.world import NOW
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def store_url(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
+ON_BOTH_STORES = True
 
 
 LOG = PrivateKey.generate()

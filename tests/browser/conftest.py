@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 
 from tests.browser.screen import Screen
 from tests.browser.town import Opened
@@ -35,6 +36,29 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=program, args=arguments)
         yield chromium
         chromium.close()
+
+
+@contextmanager
+def watched_page(browser: Browser, entry: str) -> Iterator[Page]:
+    """A page of 1366 × 768 at an address. What its scripts complain of fails the test.
+
+    An answer of 4xx is no complaint: a refusal is one.
+    """
+    complaints: list[str] = []
+    context = browser.new_context(viewport=SCREEN)
+    page = context.new_page()
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type == "error" and "status of 4" not in message.text:
+            complaints.append(message.text)
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(entry)
+    page.wait_for_selector("body[data-live]")
+    yield page
+    context.close()
+    assert complaints == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 from card_codec.readers.status import ReaderState
 from ledger.entry import Commit, Pending
 from terminal.web.chips import ChipDesk
-from tests.browser.conftest import SCREEN
+from tests.browser.conftest import watched_page
 from tests.chip_reader import PlayedReaders
 from tests.chip_town import Town, make_town
 from tests.served import serving
@@ -34,16 +34,13 @@ def readers() -> PlayedReaders:
 
 @pytest.fixture
 def page(browser: Browser, town: Town, readers: PlayedReaders) -> Iterator[Page]:
-    complaints: list[str] = []
     chips = ChipDesk(town.counters[1], "Pembaca Uji", readers=readers)
-    with serving(town.counters[1], chips=chips) as served, chips.watching():
-        context = browser.new_context(viewport=SCREEN)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(served.entry)
+    with (
+        serving(town.counters[1], chips=chips) as served,
+        chips.watching(),
+        watched_page(browser, served.entry) as page,
+    ):
         yield page
-        context.close()
-    assert complaints == []
 
 
 def wait(page: Page, kind: str) -> None:

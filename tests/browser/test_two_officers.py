@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ledger.entry import Commit, Excepted, Pending, Redemption, Refusal, Void
 from terminal.web.chips import ChipDesk
-from tests.browser.conftest import SCREEN
+from tests.browser.conftest import SCREEN, watched_page
 from tests.browser.test_after import fill, open_after
 from tests.browser.test_chip import enter, wait
 from tests.chip_page import QUOTAS, READER
@@ -16,6 +16,7 @@ from tests.chip_reader import PlayedReaders
 from tests.chip_recovery import flush
 from tests.chip_town import Town, make_town
 from tests.served import serving
+from virtual_card.desfire import DesfireCard
 
 pytestmark = pytest.mark.browser
 SIZES = ((1366, 768), (390, 844))
@@ -35,23 +36,13 @@ def readers() -> PlayedReaders:
 
 @pytest.fixture
 def page(browser: Browser, town: Town, readers: PlayedReaders) -> Iterator[Page]:
-    complaints: list[str] = []
     chips = ChipDesk(town.counters[1], READER, readers=readers)
-    with serving(town.counters[1], chips=chips) as served, chips.watching():
-        context = browser.new_context(viewport=SCREEN)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-
-        def complain(message: ConsoleMessage) -> None:
-            if message.type == "error" and "status of 4" not in message.text:
-                complaints.append(message.text)
-
-        page.on("console", complain)
-        page.goto(served.entry)
-        page.wait_for_selector("body[data-live]")
+    with (
+        serving(town.counters[1], chips=chips) as served,
+        chips.watching(),
+        watched_page(browser, served.entry) as page,
+    ):
         yield page
-        context.close()
-    assert complaints == []
 
 
 def kinds(town: Town) -> list[type]:
@@ -142,10 +133,8 @@ def test_card_with_a_gap_stays_on_the_reader_and_is_given_once(
     assert kinds(town)[-3:] == [Excepted, Pending, Commit]
 
 
-def test_redemption_by_chip_is_taken_back_with_its_card(
-    town: Town, readers: PlayedReaders, page: Page
-) -> None:
-    card = town.card(town.family())
+def ask_back_without(readers: PlayedReaders, page: Page, card: DesfireCard) -> None:
+    """Redeem by chip, lift the card, and ask to take it back: the page wants the card."""
     readers.lay(card)
     wait(page, "approved")
     enter(page)
@@ -156,6 +145,13 @@ def test_redemption_by_chip_is_taken_back_with_its_card(
     open_after(page)
     fill(page, "T001-0001", "salah orang", "WK")
     page.wait_for_selector(".said")
+
+
+def test_redemption_by_chip_is_taken_back_with_its_card(
+    town: Town, readers: PlayedReaders, page: Page
+) -> None:
+    card = town.card(town.family())
+    ask_back_without(readers, page, card)
     said = page.inner_text(".said")
     assert "T001-0001 diambil dengan cip" in said
     assert "Letakkan satu kartu" in said
@@ -172,16 +168,7 @@ def test_redemption_by_chip_is_taken_back_with_its_card(
 def test_card_that_is_not_at_hand_is_done_without_by_keyboard(
     town: Town, readers: PlayedReaders, page: Page
 ) -> None:
-    readers.lay(town.card(town.family()))
-    wait(page, "approved")
-    enter(page)
-    wait(page, "done")
-    readers.lift()
-    page.keyboard.press("Escape")
-    wait(page, "ready")
-    open_after(page)
-    fill(page, "T001-0001", "salah orang", "WK")
-    page.wait_for_selector(".said")
+    ask_back_without(readers, page, town.card(town.family()))
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator(".said")).to_contain_text("Dibatalkan", timeout=10_000)

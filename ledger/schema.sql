@@ -34,8 +34,7 @@ CREATE TABLE element (
     PRIMARY KEY (household, programme, window, member, terminal, epoch, seq, leaf, quantity, minute)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX element_away ON element (household) WHERE basis = 2;
-CREATE INDEX element_excepted ON element (household) WHERE basis = 3;
+CREATE INDEX element_beyond_home ON element (basis) WHERE basis > 1;
 
 -- A void counts for every element of its id.
 CREATE TABLE voided (

@@ -92,11 +92,11 @@ class Known:
         return self._given(Basis.EXCEPTION)
 
     def _given(self, basis: Basis) -> list[Element]:
-        # The number stands in the text: by a parameter SQLite would not use the partial index.
-        rows = self._rows(
-            "SELECT terminal, epoch, seq, leaf, household, member, programme, window, quantity,"  # noqa: S608
-            f" minute FROM element e WHERE basis = {basis:d} AND NOT EXISTS (SELECT 1"
-            " FROM voided v WHERE v.terminal = e.terminal AND v.epoch = e.epoch AND v.seq = e.seq)"
+        rows = self._rows(  # "basis > 1" is said for the index, which holds nothing else
+            "SELECT terminal, epoch, seq, leaf, household, member, programme, window, quantity,"
+            " minute FROM element e WHERE basis > 1 AND basis = ? AND NOT EXISTS (SELECT 1"
+            " FROM voided v WHERE v.terminal = e.terminal AND v.epoch = e.epoch AND v.seq = e.seq)",
+            int(basis),
         )
         return [
             Element(RedemptionId(t, ep, s), leaf, Right(h, m, p, w), q, minute)

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from terminal.counter import Presentation, Request, open_counter
-from tests.browser.conftest import SCREEN
+from tests.browser.conftest import watched_page
 from tests.browser.screen import Screen
 from tests.browser.test_screens import SIZES, sideways
 from tests.browser.town import Opened
@@ -51,12 +51,8 @@ def restarted(browser: Browser, tmp_path: Path) -> Iterator[Screen]:
     opened.one.redeem(Presentation(opened.cards.plain), Request("pangan"))
     opened.one.close()
     counter = open_counter(opened.one.folder, clock=opened.town.clock, serving=True)
-    with serving(counter) as served:
-        context = browser.new_context(viewport=SCREEN)
-        page = context.new_page()
-        page.goto(served.entry)
+    with serving(counter) as served, watched_page(browser, served.entry) as page:
         yield Screen(page, opened)
-        context.close()
     counter.close()
     opened.two.close()
 

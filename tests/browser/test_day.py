@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from terminal.day_desk import DayDesk
-from tests.browser.conftest import SCREEN
+from tests.browser.conftest import watched_page
 from tests.point import Point, make_point
 from tests.served import serving
 from tests.world import PIN
@@ -27,15 +27,13 @@ def point(tmp_path: Path) -> Iterator[Point]:
 @pytest.fixture
 def page(browser: Browser, point: Point) -> Iterator[Page]:
     day = DayDesk(point.counter, point.world.room(point.folder), point.world.clock)
-    with serving(point.counter, day=day) as served:
-        context = browser.new_context(viewport=SCREEN)
-        page = context.new_page()
-        page.goto(served.entry)
-        page.wait_for_selector("body[data-live]")
+    with (
+        serving(point.counter, day=day) as served,
+        watched_page(browser, served.entry) as page,
+    ):
         page.keyboard.press("F7")
         page.wait_for_selector("#clock")
         yield page
-        context.close()
 
 
 def test_day_is_opened_and_closed_by_keyboard_alone(page: Page, point: Point) -> None:

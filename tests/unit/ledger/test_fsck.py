@@ -132,7 +132,7 @@ PLANTED = {
     "nobody's": ("DELETE FROM identity", "not that of the terminal"),
     "key damaged": ("UPDATE identity SET spki = x'30'", "not begun with this terminal's"),
     "guard gone": ("DROP TRIGGER entry_never_deleted", "guards are not those of this version"),
-    "index gone": ("DROP INDEX element_away", "guards are not those of this version"),
+    "index gone": ("DROP INDEX element_beyond_home", "guards are not those of this version"),
     "table gone": ("DROP TABLE voided", "SQLite cannot read the journal"),
 }  # fmt: skip
 

@@ -154,7 +154,7 @@ class Act:
         """Whether an entry of this journal was taken back."""
         me = self._identity
         found = self._db.execute(
-            "SELECT 1 FROM voided WHERE terminal = ? AND epoch = ? AND seq = ?",
+            "SELECT 1 FROM taken_back WHERE terminal = ? AND epoch = ? AND seq = ?",
             (me.terminal, me.epoch, seq),
         )
         return found.fetchone() is not None

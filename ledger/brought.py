@@ -17,7 +17,7 @@ from ledger.clock import Moment
 from ledger.errors import RightsError
 from ledger.folder import TerminalFolder
 from ledger.in_box import BASE_URL, InBoxFetcher, read_brought
-from ledger.repository import Role, read_role, says_stolen, signed_time
+from ledger.repository import Role, keys_named, read_role, says_stolen, signed_time
 from ledger.rights_build import Versions
 from ledger.usage_file import USAGE_SIZE_MAX
 
@@ -103,10 +103,7 @@ class Brought:
 
     def keys_of(self, role: str) -> str:
         """A name for the keys that the decree lets sign a role; other keys have another."""
-        delegations = self.role("targets", Targets).delegations
-        delegated = (delegations.roles or {}).get(role) if delegations else None
-        keys = "/".join(sorted(delegated.keyids)) if delegated else ""
-        return hashlib.sha256(keys.encode()).hexdigest()
+        return keys_named(self.role("targets", Targets), role)
 
     def time(self, role: str, kind: type[Role]) -> int:
         """When a role was signed; it must say so, or the age of the rights could not be told.

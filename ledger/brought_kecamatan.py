@@ -17,10 +17,10 @@ from ledger.brought import Brought
 from ledger.changes_file import (
     ChangesFile,
     Clearing,
+    Correction,
     changes_path,
     path_of,
     read_named,
-    rights_in_force,
 )
 from ledger.errors import RightsError
 from ledger.policy import Policy
@@ -36,6 +36,7 @@ from ledger.rights_file import (
     status_index,
     status_path,
 )
+from ledger.rights_in_force import check_not_dated_back, rights_in_force
 from ledger.union import Known
 from ledger.usage_file import newest_segment, read_usage, usage_path
 
@@ -51,6 +52,7 @@ class Standing:
         policy: number of the policy.
         blocked: every card whose bit is set, as household and issue number.
         cleared: every clearing that was applied.
+        corrected: every redemption that the installed changes take back.
         changes: number of the changes installed, by kecamatan.
         changes_by: which keys might sign them then.
     """
@@ -59,6 +61,7 @@ class Standing:
     policy: int = 0
     blocked: frozenset[tuple[bytes, int]] = frozenset()
     cleared: frozenset[Clearing] = frozenset()
+    corrected: frozenset[Correction] = frozenset()
     changes: Mapping[str, int] = field(default_factory=dict)
     changes_by: Mapping[str, str] = field(default_factory=dict)
 
@@ -81,7 +84,8 @@ def kecamatan_rights(
     status = _still_blocked(base, standing, cleared).union(_status(brought, base))
     times = [brought.time(role, Targets) for role in ("targets", f"changes-{kecamatan}")]
     by = brought.keys_of(f"changes-{kecamatan}")
-    return BaseToInstall(rights, status, max(times), cleared, by)
+    corrected = _corrected(changes, standing, by) if changes else ()
+    return BaseToInstall(rights, status, max(times), cleared, by, corrected)
 
 
 def new_usage(brought: Brought, kecamatan: str, known: Known) -> list[bytes]:
@@ -116,6 +120,15 @@ def _changes(brought: Brought, kecamatan: str) -> ChangesFile | None:
     role = brought.delegated(f"changes-{kecamatan}", path_of(kecamatan, 0))
     path = changes_path(role.targets, kecamatan)
     return None if path is None else read_named(path, brought.target(path))
+
+
+def _corrected(changes: ChangesFile, standing: Standing, by: str) -> tuple[Correction, ...]:
+    """What the changes take back, if they say of earlier ones what these said."""
+    kecamatan = changes.kecamatan
+    same = by == standing.changes_by.get(kecamatan)  # other keys begin their numbers anew
+    heard = standing.changes.get(kecamatan, 0) if same else 0
+    check_not_dated_back(changes, heard=heard, known=standing.corrected)
+    return changes.corrected
 
 
 def _still_blocked(

@@ -99,11 +99,11 @@ class CardMemory:
             self._db.executemany("INSERT OR IGNORE INTO card_commit VALUES (?, ?)", facts.seen)
 
     def open(self, uid: bytes | None = None) -> list[OpenPending]:
-        """Pending redemptions that were neither committed nor voided, of one chip or of all."""
+        """Pending redemptions neither committed nor taken back, of one chip or of all."""
         rows = self._rows(
             "SELECT p.seq, p.uid, p.counter FROM pending p WHERE (?1 IS NULL OR p.uid = ?1)"
             " AND NOT EXISTS (SELECT 1 FROM committed c WHERE c.seq = p.seq)"
-            " AND NOT EXISTS (SELECT 1 FROM voided v"
+            " AND NOT EXISTS (SELECT 1 FROM taken_back v"
             " WHERE v.terminal = ?2 AND v.epoch = ?3 AND v.seq = p.seq) ORDER BY p.seq",
             uid,
             *self._me,

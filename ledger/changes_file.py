@@ -2,22 +2,23 @@
 
 One file, cumulative over the decree's base: each takes the place of the one before, so that a
 terminal needs the base and one file. Rows name households by their ordinal in the base. So the
-file can take away, move, replace a card and clear a block; it cannot say that a household is
-added, that an id becomes another, or that anything is more than the decree gave.
+file can take away, move, replace a card, clear a block and take a redemption back; it cannot say
+that a household is added, that an id becomes another, or that anything is more than the decree
+gave.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from ledger.element import RedemptionId
 from ledger.errors import RecordError, RightsError
-from ledger.policy import HouseholdClass, Policy
 from ledger.record import (
     U8,
     U32,
@@ -89,6 +90,27 @@ class Clearing(Record, frozen=True):
     number: Number
 
 
+class Correction(Record, frozen=True):
+    """A redemption is taken back after its day was closed.
+
+    It takes out what *this household* took under that number, and nothing of any other: whoever
+    else is known to have taken under it, now or later, has taken as before.
+
+    Attributes:
+        number: of the changes that first said so.
+    """
+
+    terminal: Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)]
+    epoch: Annotated[int, msgspec.Meta(ge=1, le=0xFF)]
+    seq: Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)]
+    household: HouseholdId
+    number: Number
+
+    def id(self) -> RedemptionId:
+        """The redemption."""
+        return RedemptionId(self.terminal, self.epoch, self.seq)
+
+
 class ChangesFile(Record, frozen=True):
     """Everything that has changed since the decree's base.
 
@@ -96,10 +118,11 @@ class ChangesFile(Record, frozen=True):
         number: rises with every new file of the kecamatan, for ever.
         parent: state root of the base.
         result: state root of the base with these changes.
-        cleared: of this and earlier decrees; the one part that outlives its base.
+        cleared: of this and earlier decrees; this part and the next outlive their base.
+        corrected: redemptions taken back, of this and earlier decrees.
     """
 
-    form: Literal["khb-changes-1"]
+    form: Literal["khb-changes-2"]
     kecamatan: Kecamatan
     number: Number
     parent: Hash
@@ -109,6 +132,7 @@ class ChangesFile(Record, frozen=True):
     replaced: tuple[Replacement, ...]
     lowered: tuple[Lowering, ...]
     cleared: tuple[Clearing, ...]
+    corrected: tuple[Correction, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +145,7 @@ class Wanted:
         replaced: the issue number of each one's newest card.
         lowered: the new class of each.
         cleared: household and issue number of each card, and the changes that first cleared it.
+        corrected: redemption and household, and the changes that first took it back.
     """
 
     removed: Mapping[bytes, int] = field(default_factory=dict)
@@ -128,100 +153,15 @@ class Wanted:
     replaced: Mapping[bytes, int] = field(default_factory=dict)
     lowered: Mapping[bytes, int] = field(default_factory=dict)
     cleared: Mapping[tuple[bytes, int], int] = field(default_factory=dict)
+    corrected: Mapping[tuple[RedemptionId, bytes], int] = field(default_factory=dict)
 
 
-def rights_in_force(base: RightsBase, changes: ChangesFile | None, policy: Policy) -> RightsBase:
-    """The base with what the kecamatan has changed since, if it may have changed so much.
-
-    Args:
-        base: as the decree signs it.
-        changes: as the kecamatan's role names them; None when it names none.
-        policy: of the same decree: its bounds and classes.
+def apply_changes(base: RightsBase, changes: ChangesFile) -> RightsBase:
+    """The base with these changes in it, whether they may be made or not.
 
     Raises:
-        RightsError: older than the decree, on another base, out of the bounds, or not what the
-            file says comes of it.
+        RightsError: more desa than a base can name, or a card that is older than the base's.
     """
-    number = 0 if changes is None else changes.number
-    if number < base.changes:
-        raise RightsError(
-            f"the changes of {base.kecamatan} ({number}) are older than the decree beside them,"
-            f" which holds them up to {base.changes}"
-        )
-    if changes is None or number == base.changes:
-        return base
-    _check_parent(base, changes)
-    _check_ordinals(base, changes)
-    _check_bounds(base, changes, policy)
-    result = _apply(base, changes)
-    if state_root(result) != changes.result:
-        raise RightsError(
-            f"the changes of {base.kecamatan} do not lead to the rights they say they lead to"
-        )
-    return result
-
-
-def _check_parent(base: RightsBase, changes: ChangesFile) -> None:
-    if changes.kecamatan != base.kecamatan:
-        raise RightsError(f"the changes of {base.kecamatan} are those of {changes.kecamatan}")
-    if changes.parent != state_root(base):
-        raise RightsError(f"the changes of {base.kecamatan} were made on other rights than brought")
-
-
-def _check_ordinals(base: RightsBase, changes: ChangesFile) -> None:
-    """There is no row of a household the decree does not list."""
-    named = {*_ordinals(changes.removed), *_ordinals(changes.moved)}
-    named |= {*_ordinals(changes.replaced), *_ordinals(changes.lowered)}
-    if named and max(named) >= base.count:
-        raise RightsError(
-            f"the changes of {base.kecamatan} name household {max(named)}; the decree lists only"
-            f" those from 0 to {base.count - 1}"
-        )
-
-
-def _ordinals(rows: Iterable[Removal | Move | Replacement | Lowering]) -> list[int]:
-    return [row.ordinal for row in rows]
-
-
-def _check_bounds(base: RightsBase, changes: ChangesFile, policy: Policy) -> None:
-    """A kecamatan may change a part of the decree's base, all its changes taken together."""
-    bounds = policy.changes
-    cleared = [c for c in changes.cleared if c.number > base.changes]
-    for rows, percent, words in (
-        (changes.removed, bounds.removed_percent, "remove"),
-        (changes.moved, bounds.moved_percent, "move"),
-        (changes.replaced, bounds.replaced_percent, "replace the cards of"),
-        (changes.lowered, bounds.lowered_percent, "lower the class of"),
-        (cleared, bounds.cleared_percent, "clear blocks of"),
-    ):
-        allowed = max(bounds.at_least, base.count * percent // 100)
-        if len(rows) > allowed:
-            raise RightsError(
-                f"the changes of {base.kecamatan} {words} {len(rows)} of {base.count} households;"
-                f" the policy allows {allowed} until the next decree"
-            )
-    places = {place.desa for place in policy.places}
-    for move in changes.moved:
-        if not move.desa.startswith(base.kecamatan) or move.desa not in places:
-            raise RightsError(
-                f"the changes of {base.kecamatan} move a household to {move.desa}, which is no desa"
-                " of this kecamatan in the policy"
-            )
-    classes = {c.number: c for c in policy.classes}
-    for row in changes.lowered:
-        old = classes.get(base.classes[row.ordinal])
-        new = classes.get(row.class_number)
-        if old is None or new is None or not _gives_less(new, old):
-            raise RightsError(
-                f"the changes of {base.kecamatan} give a household a class that gives more"
-            )
-
-
-def _gives_less(new: HouseholdClass, old: HouseholdClass) -> bool:
-    return all(q.quantity <= old.quantity(q.programme) for q in new.quantities)
-
-
-def _apply(base: RightsBase, changes: ChangesFile) -> RightsBase:
     codes = tuple(sorted({*base.desa_codes, *(row.desa for row in changes.moved)}))
     index = {code: i for i, code in enumerate(codes)}
     if len(codes) > DESA_MAX:
@@ -259,11 +199,12 @@ def make_changes(base: RightsBase, *, number: int, wanted: Wanted) -> ChangesFil
         RightsError: a household that the decree does not list.
     """
     at = {id: ordinal for ordinal, id in enumerate(base.ids())}
-    for id in {*wanted.removed, *wanted.moved, *wanted.replaced, *wanted.lowered}:
+    new = (home for (_, home), first in wanted.corrected.items() if first > base.changes)
+    for id in {*wanted.removed, *wanted.moved, *wanted.replaced, *wanted.lowered, *new}:
         if id not in at:
             raise RightsError(f"the decree does not list household {id.hex()}; only it can add one")
     changes = ChangesFile(
-        form="khb-changes-1",
+        form="khb-changes-2",
         kecamatan=base.kecamatan,
         number=number,
         parent=state_root(base),
@@ -289,13 +230,22 @@ def make_changes(base: RightsBase, *, number: int, wanted: Wanted) -> ChangesFil
             if base.classes[at[id]] != class_number
         ),
         cleared=tuple(Clearing(*card, n) for card, n in sorted(wanted.cleared.items())),
+        corrected=tuple(
+            Correction(id.terminal, id.epoch, id.seq, household, n)
+            for (id, household), n in sorted(wanted.corrected.items())
+        ),
     )
-    return msgspec.structs.replace(changes, result=state_root(_apply(base, changes)))
+    return msgspec.structs.replace(changes, result=state_root(apply_changes(base, changes)))
 
 
 def _in_order(wanted: Mapping[bytes, V]) -> list[tuple[bytes, V]]:
     """By household id, which is by ordinal."""
     return sorted(wanted.items(), key=lambda item: item[0])
+
+
+def ordinals(rows: Iterable[Removal | Move | Replacement | Lowering]) -> list[int]:
+    """Which households of the base some rows name."""
+    return [row.ordinal for row in rows]
 
 
 def changes_path(names: Collection[str], kecamatan: str) -> str | None:
@@ -346,13 +296,15 @@ def read_changes(data: bytes) -> ChangesFile:
     changes = unpack(data, ChangesFile, size_max=CHANGES_SIZE_MAX)
     kinds = (changes.removed, changes.moved, changes.replaced, changes.lowered)
     cards = [(row.household, row.issue) for row in changes.cleared]
-    rising = all(_rise(_ordinals(rows)) for rows in kinds)
-    if not rising or any(a >= b for a, b in pairwise(cards)):
-        raise RecordError("a file of changes lists households out of order")
+    taken_back = [(row.id(), row.household) for row in changes.corrected]
+    if not (all(_rise(ordinals(rows)) for rows in kinds) and _rise(cards) and _rise(taken_back)):
+        raise RecordError("a file of changes lists its rows out of order")
     if any(row.number > changes.number for row in changes.cleared):
         raise RecordError("a file of changes clears a block in changes that are still to come")
+    if any(row.number > changes.number for row in changes.corrected):
+        raise RecordError("a file of changes takes back in changes that are still to come")
     return changes
 
 
-def _rise(ordinals: list[int]) -> bool:
-    return all(a < b for a, b in pairwise(ordinals))
+def _rise(keys: Sequence[Any]) -> bool:
+    return all(a < b for a, b in pairwise(keys))

@@ -40,6 +40,7 @@ from ledger.people_install import brought_people, install_people
 from ledger.policy import Policy, read_policy
 from ledger.rights import Rights
 from ledger.rights_build import BaseToInstall, Versions, build_rights
+from ledger.rights_in_force import corrections_in_force
 from ledger.roll import Roll, read_roll
 from ledger.settlement import settled_by
 
@@ -245,6 +246,10 @@ def _install(folder: TerminalFolder, journal: Journal, read: _Read, reading: Rea
     with journal.act() as act:
         for segment in read.segments:
             new += act.known.take_segment(segment, read.roll)
+        for one in read.bases:
+            act.known.correct(
+                (row.id(), row.household) for row in corrections_in_force(one.base, one.corrected)
+            )
         act.known.forget_settled(settled_by(read.policy, read.versions.office_time))
         _keep_times(act, read, reading)
     build_rights(
@@ -287,6 +292,7 @@ def _standing(folder: TerminalFolder) -> Standing:
             rights.policy.number,
             rights.blocked_cards(),
             rights.cleared(),
+            rights.corrected(),
             rights.changes(),
             rights.changes_by(),
         )

@@ -50,7 +50,7 @@ PRAGMAS = (
 _LAST = """
 SELECT e.body, coalesce(c.by, e.seq) AS at FROM entry e LEFT JOIN committed c ON c.seq = e.seq
 WHERE (e.kind = ?1 OR (e.kind = ?2 AND c.by IS NOT NULL))
-AND NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)
+AND NOT EXISTS (SELECT 1 FROM taken_back v WHERE v.terminal = ?3 AND v.epoch = ?4 AND v.seq = e.seq)
 ORDER BY at DESC LIMIT 1
 """
 

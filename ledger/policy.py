@@ -260,6 +260,7 @@ class ChangeBounds(Record, frozen=True):
     replaced_percent: Percent = 20
     lowered_percent: Percent = 5
     cleared_percent: Percent = 5
+    corrected_percent: Percent = 5
     at_least: U16 = 5
 
 

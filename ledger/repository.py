@@ -224,6 +224,13 @@ def says_stolen(root: Root) -> bool:
     return root.unrecognized_fields.get(STOLEN_FIELD) is True
 
 
+def keys_named(targets: Targets, role: str) -> str:
+    """A name for the keys that a decree lets sign a role; other keys have another."""
+    roles = (targets.delegations.roles or {}) if targets.delegations else {}
+    keys = "/".join(sorted(roles[role].keyids)) if role in roles else ""
+    return hashlib.sha256(keys.encode()).hexdigest()
+
+
 def signed_time(signed: Root | Snapshot | Targets | Timestamp) -> int:
     """When a role says it was signed (Unix seconds); 0 when it says nothing that can be."""
     value = signed.unrecognized_fields.get(TIME_FIELD, 0)

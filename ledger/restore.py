@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from card_codec.keys import PublicKey, Signer
 from ledger.act import Identity
 from ledger.backup import NAME, Manifest, check_backup
 from ledger.clock import Reading, judge_time
+from ledger.element import RedemptionId
 from ledger.entry import Entry, Sealed, read_entry
 from ledger.errors import FolderError, JournalError, NotSavedError
 from ledger.folder import TerminalConfig, TerminalFolder, write_whole
@@ -25,6 +27,14 @@ from ledger.journal import create_journal, open_journal
 
 Chain = tuple[int, bytes, list[tuple[Entry, bytes | None]], tuple[int, bytes | None]]
 """An epoch, its public key, its entries with their signatures, and after which they begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """What of a copy goes into the new epoch's journal."""
+
+    chains: list[Chain]
+    corrections: list[tuple[RedemptionId, bytes]]
 
 
 def bring_back(folder: TerminalFolder, source: Path, *, signer: Signer, now: Reading) -> Manifest:
@@ -42,11 +52,11 @@ def bring_back(folder: TerminalFolder, source: Path, *, signer: Signer, now: Rea
     """
     manifest, _ = check_backup(source)
     _check_may(folder, manifest)
-    chains = _chains(source / NAME, manifest)
+    copied = _Copied(_chains(source / NAME, manifest), _corrections(source / NAME))
     building = folder.root / ".restoring.db"
     _remove(building)
     try:
-        _build(building, folder.config, chains, signer=signer, now=now)
+        _build(building, folder.config, copied, signer=signer, now=now)
         lay_former(folder, source / NAME, manifest.epoch)
         os.link(building, folder.journal)
         _sync(folder.root)
@@ -75,17 +85,18 @@ def _check_may(folder: TerminalFolder, manifest: Manifest) -> None:
 
 
 def _build(
-    path: Path, config: TerminalConfig, chains: list[Chain], *, signer: Signer, now: Reading
+    path: Path, config: TerminalConfig, copied: _Copied, *, signer: Signer, now: Reading
 ) -> None:
     """The new epoch's journal, whole, checked, and nowhere yet where it would be served from."""
     create_journal(path, Identity(config.ordinal, config.epoch, signer.public)).close()
     journal = open_journal(path)
     try:
-        newest = chains[-1][2]
+        newest = copied.chains[-1][2]
         last = newest[-1][0]
         with journal.act() as act:
-            for epoch, spki, signed, after in chains:
+            for epoch, spki, signed, after in copied.chains:
                 act.bring_back(epoch, spki, signed, after=after)
+            act.known.correct(copied.corrections)
             act.append(
                 Sealed("restored", last.body.epoch, last.body.seq, last.leaf),
                 moment=judge_time(now, journal.floors(), last.body.moment),
@@ -119,6 +130,13 @@ def _chains(copy: Path, manifest: Manifest) -> list[Chain]:
         pruned = db.execute("SELECT seq, leaf FROM pruned").fetchone() or (0, None)
     key = PublicKey.from_spki(bytes.fromhex(manifest.spki))
     return [*found, (manifest.epoch, key.spki, own, (pruned[0], pruned[1]))]
+
+
+def _corrections(copy: Path) -> list[tuple[RedemptionId, bytes]]:
+    """Redemptions that a kecamatan took back: the in-box may not say so anew for weeks."""
+    with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        rows = db.execute("SELECT terminal, epoch, seq, household FROM corrected")
+        return [(RedemptionId(*id), bytes(household)) for *id, household in rows]
 
 
 def lay_former(folder: TerminalFolder, copy: Path, epoch: int) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from card_codec.errors import CardCodecError
 from card_codec.status import StatusList
 from card_codec.trust import TrustList, decode_trust_list
-from ledger.changes_file import Clearing
+from ledger.changes_file import Clearing, Correction
 from ledger.element import Right
 from ledger.errors import RecordError, RightsError
 from ledger.policy import DAY, Policy, Programme
@@ -223,6 +223,11 @@ class Rights:
         rows = self._rows("SELECT household, issue, number FROM cleared")
         return frozenset(Clearing(*row) for row in rows)
 
+    def corrected(self) -> frozenset[Correction]:
+        """Every redemption that the installed changes take back."""
+        rows = self._rows("SELECT terminal, epoch, seq, household, number FROM corrected")
+        return frozenset(Correction(*row) for row in rows)
+
     def changes(self) -> dict[str, int]:
         """Number of the newest changes of each kecamatan installed here."""
         return dict(self._rows("SELECT kecamatan, changes FROM base"))
@@ -244,13 +249,9 @@ class Rights:
             if not rows:
                 raise _damaged("a household stands in no rights file")
             kecamatan, count, office_time, desa, status = rows[0]
+            bits = StatusList.decode(status)
             self._bases[number] = _Base(
-                number,
-                kecamatan,
-                count,
-                office_time,
-                tuple(desa.split()),
-                StatusList.decode(status),
+                number, kecamatan, count, office_time, tuple(desa.split()), bits
             )
         return self._bases[number]
 

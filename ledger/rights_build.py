@@ -18,7 +18,7 @@ import msgspec
 
 from card_codec.status import StatusList
 from card_codec.trust import TrustList, encode_trust_list
-from ledger.changes_file import Clearing
+from ledger.changes_file import Clearing, Correction
 from ledger.errors import RightsError
 from ledger.policy import Policy
 from ledger.rights_file import HouseholdRow, MemberRight, RightsBase, state_root
@@ -34,6 +34,11 @@ CREATE TABLE base (
 CREATE TABLE cleared (
     household BLOB NOT NULL, issue INTEGER NOT NULL, number INTEGER NOT NULL,
     PRIMARY KEY (household, issue, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE corrected (
+    terminal INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+    household BLOB NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (terminal, epoch, seq, household, number)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE household (id BLOB PRIMARY KEY, packed BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
@@ -63,6 +68,7 @@ class BaseToInstall:
         office_time: newest offline signature over them.
         cleared: every block the kecamatan has taken off.
         changes_by: names the keys that the decree lets sign its changes.
+        corrected: every redemption that its changes take back, also of earlier decrees.
     """
 
     base: RightsBase
@@ -70,6 +76,7 @@ class BaseToInstall:
     office_time: int
     cleared: frozenset[Clearing] = frozenset()
     changes_by: str = ""
+    corrected: tuple[Correction, ...] = ()
 
 
 def build_rights(
@@ -107,6 +114,12 @@ def build_rights(
             db.executemany("INSERT INTO base VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _bases(bases))
             cleared = {(c.household, c.issue, c.number) for b in bases for c in b.cleared}
             db.executemany("INSERT INTO cleared VALUES (?, ?, ?)", cleared)
+            corrected = {
+                (c.terminal, c.epoch, c.seq, c.household, c.number)
+                for b in bases
+                for c in b.corrected
+            }
+            db.executemany("INSERT INTO corrected VALUES (?, ?, ?, ?, ?)", corrected)
             db.executemany("INSERT INTO household VALUES (?, ?)", _by_id(bases))
             db.execute("COMMIT")
         _switch(building, path)

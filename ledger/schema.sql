@@ -44,6 +44,32 @@ CREATE TABLE voided (
     PRIMARY KEY (terminal, epoch, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- A correction of the kecamatan counts for what its household took under that id, whenever that is
+-- heard of, and for nobody else's. From signed changes; kept for good, as the changes keep them.
+CREATE TABLE corrected (
+    terminal  INTEGER NOT NULL,
+    epoch     INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
+    household BLOB    NOT NULL CHECK (length(household) = 8),
+    PRIMARY KEY (terminal, epoch, seq, household)
+) STRICT, WITHOUT ROWID;
+
+-- Elements that stand: neither voided by their own terminal nor taken back by a correction.
+CREATE VIEW standing AS
+SELECT * FROM element e
+WHERE NOT EXISTS (SELECT 1 FROM voided v
+    WHERE v.terminal = e.terminal AND v.epoch = e.epoch AND v.seq = e.seq)
+AND NOT EXISTS (SELECT 1 FROM corrected c WHERE c.terminal = e.terminal AND c.epoch = e.epoch
+    AND c.seq = e.seq AND c.household = e.household);
+
+-- Redemptions of this terminal that were taken back, by whichever of the two.
+CREATE VIEW taken_back AS
+SELECT terminal, epoch, seq FROM voided
+UNION ALL
+SELECT c.terminal, c.epoch, c.seq FROM corrected c WHERE EXISTS (SELECT 1 FROM element e
+    WHERE e.household = c.household AND e.terminal = c.terminal AND e.epoch = c.epoch
+    AND e.seq = c.seq AND e.basis != 0);
+
 -- Redemptions by chip of this chain. One that is neither committed nor voided is open: only its card
 -- can say what became of it.
 CREATE TABLE pending (
@@ -148,6 +174,10 @@ CREATE TRIGGER voided_never_updated BEFORE UPDATE ON voided
 BEGIN SELECT RAISE(ABORT, 'a void is never changed'); END;
 CREATE TRIGGER voided_never_deleted BEFORE DELETE ON voided
 BEGIN SELECT RAISE(ABORT, 'a void is never deleted'); END;
+CREATE TRIGGER corrected_never_updated BEFORE UPDATE ON corrected
+BEGIN SELECT RAISE(ABORT, 'a correction is never changed'); END;
+CREATE TRIGGER corrected_never_deleted BEFORE DELETE ON corrected
+BEGIN SELECT RAISE(ABORT, 'a correction is never deleted'); END;
 CREATE TRIGGER pending_never_updated BEFORE UPDATE ON pending
 BEGIN SELECT RAISE(ABORT, 'a pending redemption is never changed'); END;
 CREATE TRIGGER pending_never_deleted BEFORE DELETE ON pending

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ledger.damage import translated
@@ -45,10 +45,8 @@ class Known:
     def totals(self) -> dict[Right, int]:
         """What is taken of every right of which anything was, voids taken out."""
         rows = self._rows(
-            "SELECT household, member, programme, window, sum(quantity) FROM element e"
-            " WHERE NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = e.terminal"
-            " AND v.epoch = e.epoch AND v.seq = e.seq)"
-            " AND NOT (e.leaf = zeroblob(8) AND EXISTS (SELECT 1 FROM element w"
+            "SELECT household, member, programme, window, sum(quantity) FROM standing e"
+            " WHERE NOT (e.leaf = zeroblob(8) AND EXISTS (SELECT 1 FROM element w"
             " WHERE w.household = e.household AND w.programme = e.programme"
             " AND w.window = e.window AND w.member = e.member AND w.terminal = e.terminal"
             " AND w.epoch = e.epoch AND w.seq = e.seq AND w.leaf <> e.leaf))"
@@ -59,10 +57,8 @@ class Known:
     def elements(self, right: Right) -> list[Element]:
         """Every element of that right that stands."""
         rows = self._rows(
-            "SELECT terminal, epoch, seq, leaf, quantity, minute FROM element e"
-            " WHERE household = ? AND programme = ? AND window = ? AND member = ?"
-            " AND NOT EXISTS (SELECT 1 FROM voided v WHERE v.terminal = e.terminal"
-            " AND v.epoch = e.epoch AND v.seq = e.seq)",
+            "SELECT terminal, epoch, seq, leaf, quantity, minute FROM standing"
+            " WHERE household = ? AND programme = ? AND window = ? AND member = ?",
             right.household,
             right.programme,
             right.window,
@@ -94,8 +90,7 @@ class Known:
     def _given(self, basis: Basis) -> list[Element]:
         rows = self._rows(  # "basis > 1" is said for the index, which holds nothing else
             "SELECT terminal, epoch, seq, leaf, household, member, programme, window, quantity,"
-            " minute FROM element e WHERE basis > 1 AND basis = ? AND NOT EXISTS (SELECT 1"
-            " FROM voided v WHERE v.terminal = e.terminal AND v.epoch = e.epoch AND v.seq = e.seq)",
+            " minute FROM standing WHERE basis > 1 AND basis = ?",
             int(basis),
         )
         return [
@@ -117,6 +112,16 @@ class Known:
         """Take an element out; the caller has checked whose signature says so."""
         self._db.execute(
             "INSERT OR IGNORE INTO voided VALUES (?, ?, ?)", (id.terminal, id.epoch, id.seq)
+        )
+
+    def correct(self, corrections: Iterable[tuple[RedemptionId, bytes]]) -> None:
+        """Take out what a household took under an id, heard of already or later.
+
+        The caller has checked who signed it, and that the household is theirs.
+        """
+        self._db.executemany(
+            "INSERT OR IGNORE INTO corrected VALUES (?, ?, ?, ?)",
+            ((id.terminal, id.epoch, id.seq, household) for id, household in corrections),
         )
 
     def take_segment(self, data: bytes, roll: Roll | None = None) -> int:
@@ -143,7 +148,7 @@ class Known:
         """Let go of usage whose window is settled; returns how many elements.
 
         What this terminal gave itself stays, as do the names of the segments, so that none is
-        taken in twice, and the voids that were heard.
+        taken in twice, and the voids and corrections that were heard.
         """
         gone = 0
         oldest = self._rows(

@@ -15,11 +15,12 @@ from tuf.api.metadata import TargetFile, Targets
 
 from card_codec.errors import CardCodecError
 from card_codec.trust import TrustList, decode_trust_list
-from ledger.changes_file import ChangesFile, changes_path, read_named, rights_in_force
+from ledger.changes_file import ChangesFile, changes_path, read_named
 from ledger.errors import RecordError, RightsError
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import Policy, read_policy
 from ledger.rights_file import RightsBase, read_base
+from ledger.rights_in_force import rights_in_force
 from ledger.roll import Roll, read_roll
 from provisioning.decree import base_path
 from provisioning.errors import ProvisioningError

@@ -12,6 +12,8 @@ from enum import StrEnum
 
 from card_codec.credential import ISSUE_MAX
 from ledger.changes_file import ChangesFile, Wanted, make_changes
+from ledger.errors import RecordError
+from ledger.head_code import read_id
 from ledger.rights_file import RightsBase
 from provisioning.errors import ProvisioningError
 from provisioning.roster import STATES, Roster, RosterHousehold
@@ -25,6 +27,11 @@ class ChangeKind(StrEnum):
     REPLACE = "replace"
     LOWER = "lower"
     CLEAR = "clear"
+    CORRECT = "correct"
+
+
+BESIDE_BASE = (ChangeKind.CLEAR, ChangeKind.CORRECT)
+"""What no base carries: it goes on in the kecamatan's own file, over all decrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,8 @@ class Change:
     """One change of one household.
 
     Attributes:
-        value: the new state, desa or class, or the issue number of the card that is cleared; empty
-            for a replacement.
+        value: the new state, desa or class, the issue number of the card that is cleared, or the
+            number of the redemption that is taken back; empty for a replacement.
     """
 
     household: bytes
@@ -56,6 +63,8 @@ def enter_changes(roster: Roster, kecamatan: str, changes: Sequence[Change], *, 
                     " `betang-provision households` lists those that are"
                 )
             value = _entered(roster, listed, change)
+            if change.kind is ChangeKind.CORRECT and _stands(roster, listed, value):
+                continue  # taken back once is taken back
             roster.note_change(
                 listed.id, kecamatan=kecamatan, kind=change.kind, value=value, now=now
             )
@@ -71,6 +80,15 @@ def _entered(roster: Roster, listed: RosterHousehold, change: Change) -> str:
             (value, listed.id),
         )
     return str(value)
+
+
+def _stands(roster: Roster, listed: RosterHousehold, number: str) -> bool:
+    """Whether its kecamatan took that redemption back before."""
+    row = roster.db.execute(
+        "SELECT 1 FROM change WHERE household = ? AND kecamatan = ? AND kind = ? AND value = ?",
+        (listed.id, listed.kecamatan, ChangeKind.CORRECT, number),
+    ).fetchone()
+    return row is not None
 
 
 def _state(_roster: Roster, listed: RosterHousehold, value: str) -> str:
@@ -107,12 +125,30 @@ def _card(_roster: Roster, listed: RosterHousehold, value: str) -> int:
     return _number(f"household {listed.id.hex()}: card", value, listed.issue)
 
 
+def _redemption(roster: Roster, listed: RosterHousehold, value: str) -> str:
+    """The number in its one form, if a terminal of ours may have given it."""
+    try:
+        id = read_id(value)
+    except RecordError as error:
+        raise ProvisioningError(
+            f"household {listed.id.hex()}: {value[:40]!r} is no receipt's number; it reads like"
+            " T001-0017"
+        ) from error
+    if not roster.has_terminal(id.terminal, id.epoch):
+        raise ProvisioningError(
+            f"household {listed.id.hex()}: {id.number()} is of no terminal that was ever enrolled"
+            " here; check the number on the slip"
+        )
+    return id.number()
+
+
 COLUMNS: dict[ChangeKind, tuple[str, Callable[[Roster, RosterHousehold, str], str | int]]] = {
     ChangeKind.STATE: ("state", _state),
     ChangeKind.MOVE: ("desa", _desa),
     ChangeKind.REPLACE: ("issue", _next_issue),
     ChangeKind.LOWER: ("class", _class),
     ChangeKind.CLEAR: ("", _card),
+    ChangeKind.CORRECT: ("", _redemption),
 }
 """The household's column that a change is written in, and what checks its value."""
 
@@ -123,15 +159,15 @@ def _number(what: str, text: str, most: int) -> int:
     return int(text)
 
 
-def has_pending(roster: Roster, kecamatan: str, *, clearings: bool = False) -> bool:
+def has_pending(roster: Roster, kecamatan: str, *, beside_base: bool = False) -> bool:
     """Whether anything was entered that no publication has carried yet.
 
     Args:
         roster: the office's.
         kecamatan: its code.
-        clearings: look for blocks taken off alone: what a decree cannot carry.
+        beside_base: look for what a decree cannot carry alone.
     """
-    kinds = [ChangeKind.CLEAR] if clearings else list(ChangeKind)
+    kinds = BESIDE_BASE if beside_base else tuple(ChangeKind)
     marks = ", ".join("?" * len(kinds))
     row = roster.db.execute(
         f"SELECT 1 FROM change WHERE kecamatan = ? AND published IS NULL AND kind IN ({marks})",  # noqa: S608
@@ -150,16 +186,14 @@ def lay_out(roster: Roster, base: RightsBase, *, number: int) -> ChangesFile:
     moved: dict[bytes, str] = {}
     replaced: dict[bytes, int] = {}
     lowered: dict[bytes, int] = {}
-    cleared: dict[tuple[bytes, int], int] = {}
-    for household, kind, value, published in roster.db.execute(
+    listed = roster.db.execute(
         "SELECT household, kind, value, published FROM change WHERE kecamatan = ? ORDER BY id",
         (base.kecamatan,),
-    ):
-        if kind == ChangeKind.CLEAR:
-            cleared[household, int(value)] = published or number
-        elif published is not None and published <= base.changes:
+    ).fetchall()
+    for household, kind, value, published in listed:
+        if published is not None and published <= base.changes:
             continue
-        elif kind == ChangeKind.STATE:
+        if kind == ChangeKind.STATE:
             states[household] = STATES[value]
         elif kind == ChangeKind.MOVE:
             moved[household] = value
@@ -169,7 +203,20 @@ def lay_out(roster: Roster, base: RightsBase, *, number: int) -> ChangesFile:
             lowered[household] = int(value)
     removed = {household: flag for household, flag in states.items() if flag}
     wanted = Wanted(
-        removed=removed, moved=moved, replaced=replaced, lowered=lowered, cleared=cleared
+        removed=removed,
+        moved=moved,
+        replaced=replaced,
+        lowered=lowered,
+        cleared={
+            (household, int(value)): published or number
+            for household, kind, value, published in listed
+            if kind == ChangeKind.CLEAR
+        },
+        corrected={
+            (read_id(value), household): published or number
+            for household, kind, value, published in listed
+            if kind == ChangeKind.CORRECT
+        },
     )
     return make_changes(base, number=number, wanted=wanted)
 
@@ -191,10 +238,10 @@ def mark_published(roster: Roster, kecamatan: str, number: int, *, up_to: int) -
 def mark_taken_up(roster: Roster, kecamatan: str, number: int, *, up_to: int) -> None:
     """Pending entries up to one of them are in the decree's base, which holds changes so far.
 
-    Blocks taken off are not: no base carries them.
+    Blocks taken off and redemptions taken back are not: no base carries them.
     """
     roster.db.execute(
         "UPDATE change SET published = ? WHERE kecamatan = ? AND published IS NULL AND id <= ?"
-        " AND kind != ?",
-        (number, kecamatan, up_to, ChangeKind.CLEAR.value),
+        " AND kind NOT IN (?, ?)",
+        (number, kecamatan, up_to, *BESIDE_BASE),
     )

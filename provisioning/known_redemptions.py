@@ -32,7 +32,7 @@ class ListedRedemption(msgspec.Struct, frozen=True):
         at: Unix seconds, as the terminal judged it.
         right: ``household/member/programme/window``.
         quantity: how much was taken.
-        void: its own terminal took it back.
+        void: its own terminal, or a correction of the kecamatan, took it back.
     """
 
     number: Annotated[str, msgspec.Meta(max_length=24)]

@@ -118,6 +118,7 @@ class ChangesRow(_Row, frozen=True):
     replaced_percent: Percent = ChangeBounds().replaced_percent
     lowered_percent: Percent = ChangeBounds().lowered_percent
     cleared_percent: Percent = ChangeBounds().cleared_percent
+    corrected_percent: Percent = ChangeBounds().corrected_percent
     at_least: U16 = ChangeBounds().at_least
 
 

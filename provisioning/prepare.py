@@ -19,13 +19,13 @@ from ledger.access import Access, Door, write_access
 from ledger.changes_file import (
     ChangesFile,
     path_of,
-    rights_in_force,
     write_changes,
 )
 from ledger.install import POLICY_PATH
 from ledger.policy import read_policy
 from ledger.repository import Repository, name_target, signed_time, write_metadata
 from ledger.rights_file import RightsBase, read_base
+from ledger.rights_in_force import rights_in_force
 from provisioning.changes import has_pending, lay_out, newest_entry
 from provisioning.decree import Decree, base_path, make_decree
 from provisioning.errors import ProvisioningError
@@ -162,10 +162,11 @@ def _kecamatan_content(
 ) -> tuple[Targets, ChangesFile | None]:
     """What a kecamatan's role says beside a new decree, and its file if that is new.
 
-    The decree takes up every change but blocks taken off: those need a file of their own.
+    The decree takes up every change but blocks taken off and redemptions taken back: those need a
+    file of their own.
     """
     role = kecamatan_role(kecamatan).name
-    if not has_pending(roster, kecamatan, clearings=True):
+    if not has_pending(roster, kecamatan, beside_base=True):
         return _empty_or_standing(repository, role), None
     base = read_base(decree.files[base_path(kecamatan)])
     file = lay_out(roster, base, number=base.changes + 1)

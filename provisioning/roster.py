@@ -221,6 +221,13 @@ class Roster:
         ).fetchone()
         return row is not None
 
+    def has_terminal(self, ordinal: int, epoch: int) -> bool:
+        """Whether a terminal was enrolled under that ordinal and epoch, shut out since or not."""
+        row = self.db.execute(
+            "SELECT 1 FROM terminal WHERE ordinal = ? AND epoch = ?", (ordinal, epoch)
+        ).fetchone()
+        return row is not None
+
     def household(self, id: bytes) -> RosterHousehold | None:
         """A household by its id."""
         return next(self._households("WHERE h.id = ?", (id,)), None)

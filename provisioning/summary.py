@@ -230,13 +230,28 @@ def _changes_lines(content: Content, checked: Checked) -> Iterator[str]:
             for kind, words in (
                 ("removed", "removed"), ("moved", "moved"), ("replaced", "with a newer card"),
                 ("lowered", "of a lower class"), ("cleared", "blocks taken off"),
+                ("corrected", "redemptions taken back"),
             )
         ]  # fmt: skip
         yield f"changes {changes.number} of {kecamatan} since the decree: {', '.join(counts)}"
+        yield from _corrected_lines(was, changes)
     renewed = [r.removeprefix(CHANGES_ROLE) for r in content.roles if r.startswith(CHANGES_ROLE)]
     renewed = [kecamatan for kecamatan in renewed if kecamatan not in new]
     if renewed:
         yield f"signed anew, nothing changed: the roles of {len(renewed)} kecamatan"
+
+
+def _corrected_lines(was: ChangesFile | None, now: ChangesFile) -> Iterator[str]:
+    """Each redemption that is taken back by this, in full: nothing undoes it."""
+    before = {(row.id(), row.household) for row in was.corrected} if was else set()
+    new = [row for row in now.corrected if (row.id(), row.household) not in before]
+    for row in new:
+        yield f"  takes back {row.id().number()} of household {row.household.hex()}"
+    if new:
+        yield (
+            "  what is taken back counts as never taken, for good; one that was not heard of yet"
+            " does so when it arrives, one of another household stays as it is"
+        )
 
 
 def _changes(files: Mapping[str, object]) -> Iterable[ChangesFile]:

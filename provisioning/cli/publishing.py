@@ -59,6 +59,16 @@ Lower = Annotated[
 Clear = Annotated[
     list[str] | None, typer.Option(help="HOUSEHOLD=CARD: its block is taken off; repeat it.")
 ]
+Correct = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NUMBER",
+        help="T001-0017: this redemption of --household is taken back after its close; repeat it.",
+    ),
+]
+Household = Annotated[
+    str | None, typer.Option(help="The household whose redemptions --correct takes back.")
+]
 
 
 @app.command("publish")
@@ -103,10 +113,13 @@ def change(
     remove: Remove = None,
     lower: Lower = None,
     clear: Clear = None,
+    correct: Correct = None,
+    household: Household = None,
     as_json: Json = False,
 ) -> None:
     """Change a kecamatan's rights since the decree; without a change, sign its role anew."""
     changes = list(_changes(replace, move, remove, lower, clear))
+    changes += _corrections(correct, household)
     with open_office(office.resolve()) as opened:
         done = publish_changes(opened, kecamatan, changes, now=int(time.time()))
     told = {
@@ -132,6 +145,8 @@ def prepare(
     remove: Remove = None,
     lower: Lower = None,
     clear: Clear = None,
+    correct: Correct = None,
+    household: Household = None,
     province: PublicJson = None,
     rotate_province: RotateProvince = False,
     online_stolen: OnlineStolen = False,
@@ -139,6 +154,7 @@ def prepare(
 ) -> None:
     """Gather what is to be signed into one file, and say what it changes."""
     changes = list(_changes(replace, move, remove, lower, clear))
+    changes += _corrections(correct, household)
     if changes and kecamatan is None:
         raise WrongUseError("name the kecamatan whose households change with --kecamatan")
     now = int(time.time())
@@ -248,3 +264,12 @@ def _changes(
             if not value:
                 raise WrongUseError(f"{text!r} is not HOUSEHOLD=VALUE; see --help")
             yield Change(household_id(id), kind, value)
+
+
+def _corrections(correct: list[str] | None, household: str | None) -> Iterator[Change]:
+    if bool(correct) != bool(household):
+        raise WrongUseError(
+            "a correction names a redemption and whose it is: --correct T001-0017 --household ID"
+        )
+    for number in correct or ():
+        yield Change(household_id(household or ""), ChangeKind.CORRECT, number)

@@ -25,7 +25,7 @@ class Listed:
     Attributes:
         at: Unix seconds, as the terminal judged it.
         point: name of the service point, as the roll names it.
-        voided: its own terminal took it back.
+        voided: its own terminal, or a correction of the kecamatan, took it back.
     """
 
     number: str

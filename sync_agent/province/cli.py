@@ -62,7 +62,16 @@ def release(
     """Take the office's release, verified, and publish it."""
     with _opened(config) as province:
         version = province.release(source)
-    _say({"ledger_version": version}, f"ledger {version} is published", as_json)
+        misnamed = province.misnamed_corrections()
+    words = [f"ledger {version} is published"]
+    words += [
+        f"the correction of {id.number()} names household {household.hex()}, whose redemption it is"
+        " not: it takes nothing back"
+        for id, household in misnamed
+    ]
+    told = [{"number": id.number(), "household": household.hex()} for id, household in misnamed]
+    report = {"ledger_version": version, "corrections_of_others": told}
+    _say(report, "\n".join(words), as_json)
 
 
 @app.command()

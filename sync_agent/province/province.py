@@ -17,6 +17,7 @@ from sync_agent.messages import TIMESTAMP_PATH, HeadAnswer, OfferItem, Taken
 from sync_agent.province import accounts
 from sync_agent.province.accounts import Listed, Waiting
 from sync_agent.province.cases import Case
+from sync_agent.province.corrections import misnamed_corrections
 from sync_agent.province.evidence import ChainCase, Shown, chain_cases
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.installed import Installed, ReleaseInForce
@@ -170,6 +171,11 @@ class Province:
             ProvinceError: it is not accepted; what was published stays.
         """
         return take_release(self.folder, self._store, source, now=self._now())
+
+    def misnamed_corrections(self) -> list[tuple[RedemptionId, bytes]]:
+        """Corrections that name another household's redemption, and so take nothing back."""
+        with self._store.reading() as db:
+            return misnamed_corrections(db)
 
     def restored(self) -> int:
         """The folder was put back from a copy: publish so that terminals follow again.

@@ -23,22 +23,32 @@ from ledger.access import ACCESS_SIZE_MAX, Access, read_access
 from ledger.changes_file import (
     ChangesFile,
     Clearing,
+    Correction,
     changes_path,
     read_named,
-    rights_in_force,
 )
 from ledger.errors import RecordError, RightsError
 from ledger.folder import write_whole
 from ledger.in_box import read_brought
 from ledger.install import POLICY_PATH, ROLL_PATH, TRUST_PATH
 from ledger.policy import Policy, read_policy
-from ledger.repository import Repository, online_role, says_stolen, signed_time, tuf_key, tuf_signer
+from ledger.repository import (
+    Repository,
+    keys_named,
+    online_role,
+    says_stolen,
+    signed_time,
+    tuf_key,
+    tuf_signer,
+)
 from ledger.rights import Rights
 from ledger.rights_build import BaseToInstall, Versions, build_rights
 from ledger.rights_file import RightsBase, read_base
+from ledger.rights_in_force import check_not_dated_back, corrections_in_force, rights_in_force
 from ledger.roll import Roll, read_roll
 from sync_agent.errors import ProvinceError
 from sync_agent.messages import FILE_SIZE_MAX
+from sync_agent.province.corrections import keep_corrections
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.publishing import publishing, sign_status
 from sync_agent.province.store import Store, keep_clearings
@@ -59,6 +69,7 @@ class Release:
         files: every file they name, by its path in the ledger.
         bases: the rights of each kecamatan, with what it has changed since the decree.
         cleared: every block a kecamatan has taken off.
+        corrected: every redemption that a kecamatan's changes take back, by its code.
         adopted: keys of the province that take another's place with it.
         stolen: the online key of before was a thief's: what it blocked counts no more.
     """
@@ -71,6 +82,7 @@ class Release:
     trust: TrustList
     bases: dict[str, RightsBase]
     cleared: tuple[Clearing, ...]
+    corrected: dict[str, tuple[Correction, ...]]
     adopted: tuple[str, ...]
     stolen: bool
     access: Access
@@ -114,9 +126,13 @@ def _publish(province: ProvinceFolder, store: Store, release: Release, now: int)
     online = tuf_signer(province.key("online"))
     with store.writing() as db:
         keep_clearings(db, release.cleared, at=now)
+        for kecamatan, base in release.bases.items():
+            rows = corrections_in_force(base, release.corrected.get(kecamatan, ()))
+            keep_corrections(db, rows, at=now)
     status = sign_status(province, store, now=now, forgetting=release.stolen)
     version = repository.publish(online, now=now)
-    decree = signed_time(release.roles["targets"][0])
+    targets = release.roles["targets"][0]
+    decree = signed_time(targets)
     build_rights(
         province.rights,
         versions=Versions(ledger=version, timestamp_time=now, office_time=decree),
@@ -124,11 +140,17 @@ def _publish(province: ProvinceFolder, store: Store, release: Release, now: int)
         roll=release.roll,
         trust=release.trust,
         bases=[
-            BaseToInstall(base, status[kecamatan], decree)
+            BaseToInstall(
+                base,
+                status[kecamatan],
+                decree,
+                changes_by=keys_named(targets, CHANGES_ROLE + kecamatan),
+                corrected=release.corrected.get(kecamatan, ()),
+            )
             for kecamatan, base in release.bases.items()
         ],
     )
-    _purge_people(repository, release.roles["targets"][0])
+    _purge_people(repository, targets)
     return version
 
 
@@ -179,10 +201,11 @@ def _verify(province: ProvinceFolder, source: Path, now: int) -> Release:
         adopted=tuple(name for name, following in adopted.items() if following),
         stolen=any(says_stolen(_root_of(data).signed) for data in roots.values()),
         cleared=tuple(c for file in changes.values() for c in file.cleared),
+        corrected={kecamatan: file.corrected for kecamatan, file in changes.items()},
         access=read_access(access),
         access_bytes=access,
     )
-    _check_content(province, release)
+    _check_content(province, release, changes)
     return release
 
 
@@ -286,17 +309,25 @@ def _log_key(province: ProvinceFolder, trust: TrustList) -> bool:
     return False
 
 
-def _check_content(province: ProvinceFolder, release: Release) -> None:
+def _check_content(
+    province: ProvinceFolder, release: Release, changes: dict[str, ChangesFile]
+) -> None:
     try:
         rights = Rights(province.rights)
     except RightsError:
         return
-    held = rights.policy.number
+    held, known = rights.policy.number, rights.corrected()
+    heard, by = rights.changes(), rights.changes_by()
     rights.close()
     if release.policy.number < held:
         raise ProvinceError(
             f"the release has policy {release.policy.number}, but {held} is in force: it is older"
         )
+    for kecamatan, file in changes.items():
+        same = by.get(kecamatan) == keys_named(
+            release.roles["targets"][0], CHANGES_ROLE + kecamatan
+        )
+        check_not_dated_back(file, heard=heard.get(kecamatan, 0) if same else 0, known=known)
 
 
 def _bases(files: dict[str, bytes]) -> Iterator[tuple[str, RightsBase]]:

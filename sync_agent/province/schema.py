@@ -69,7 +69,7 @@ redemption = Table(
     Index("redemption_of_right", "household", "programme", "window", "member"),
 )
 
-# Redemptions that their own terminal and epoch took back.
+# Redemptions that their own terminal and epoch, or a correction of the kecamatan, took back.
 voided = Table(
     "voided",
     metadata,
@@ -127,6 +127,16 @@ cleared = Table(
     Column("issue", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
+)
+
+# Redemptions that a kecamatan took back, whether they are held or not, each of one household.
+corrected = Table(
+    "corrected",
+    metadata,
+    *_chain(),
+    Column("household", LargeBinary(8), primary_key=True),
+    Column("number", BigInteger, nullable=False),  # of the changes that first said so
+    Column("at", BigInteger, nullable=False),  # Unix seconds, when it was released here
 )
 
 # Codes of heads as somebody told them before the entry had arrived.

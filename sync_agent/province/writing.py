@@ -11,6 +11,7 @@ from ledger.acknowledgement import Acknowledgement
 from ledger.entry import Entry, Pending, Redemption, Void
 from ledger.roll import Terminal
 from sync_agent.province import schema
+from sync_agent.province.corrections import take_back_corrected
 from sync_agent.province.engine import add_once, append
 from sync_agent.province.installed import Installed
 from sync_agent.province.pendings import ChipRows
@@ -28,6 +29,7 @@ class Rows:
         self._redemptions: list[Row] = []
         self._acknowledgements: list[Row] = []
         self._voids: set[tuple[int, int, int]] = set()
+        self._chains: set[tuple[int, int]] = set()
         self._chips = ChipRows(db)
 
     def add_entries(self, entries: Sequence[Entry], terminal: Terminal, *, at: int) -> None:
@@ -40,6 +42,8 @@ class Rows:
             _redemption(entry, content, kecamatan, at)
             for (entry, content), kecamatan in zip(given, places, strict=True)
         ]
+        if given:
+            self._chains.add((ordinal, epoch))
         voids = (e.content.seq for e in entries if isinstance(e.content, Void))
         self._voids.update((ordinal, epoch, seq) for seq in voids)
         self._chips.add(entries)
@@ -59,9 +63,10 @@ class Rows:
         append(self._db, schema.acknowledgement, self._acknowledgements)
         # One may be taken back more than once; it is remembered once.
         add_once(self._db, schema.voided, sorted(self._voids))
+        take_back_corrected(self._db, self._chains)
         self._chips.flush()
         self._entries, self._redemptions, self._acknowledgements = [], [], []
-        self._voids = set()
+        self._voids, self._chains = set(), set()
 
 
 def _redemption(entry: Entry, content: Redemption | Pending, kecamatan: str, at: int) -> Row:

@@ -16,7 +16,6 @@ from ledger.changes_file import (
     changes_path,
     make_changes,
     read_changes,
-    rights_in_force,
     write_changes,
 )
 from ledger.errors import RecordError, RightsError
@@ -31,6 +30,7 @@ from ledger.rights_file import (
     make_base,
     state_root,
 )
+from ledger.rights_in_force import rights_in_force
 from tests.unit.ledger.samples import POLICY
 
 IDS = [bytes([n]) * 8 for n in range(1, 101)]

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from ledger.changes_file import Wanted, make_changes, read_changes
+from ledger.element import RedemptionId
 from ledger.record import compress
 from ledger.rights_file import FLAG_MOVED, MemberRight, read_base, state_root
 from provisioning.policy_table import make_policy, read_policy_table
@@ -37,6 +38,7 @@ def test_changes_of_the_page_lead_where_the_page_says() -> None:
         removed={base.ids()[0]: FLAG_MOVED},
         replaced={base.ids()[1]: 3},
         cleared={(base.ids()[1], 2): 1},
+        corrected={(RedemptionId(1, 1, 17), base.ids()[1]): 1},
     )
     assert make_changes(base, number=1, wanted=wanted) == changes
 

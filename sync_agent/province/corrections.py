@@ -1,0 +1,60 @@
+"""Corrections: redemptions that a kecamatan's two took back after their day was closed.
+
+What they say is kept as it was released. Where the log holds the redemption, of that household, it
+is taken back as by a void of its own terminal; where it arrives later, then. One that names another
+household's redemption takes nothing back, and is told to whoever takes the release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
+
+from ledger.changes_file import Correction
+from ledger.element import RedemptionId
+from sync_agent.province.engine import add_once
+from sync_agent.province.schema import corrected, redemption, voided
+
+
+def keep_corrections(db: Connection, corrections: Iterable[Correction], *, at: int) -> None:
+    """Remember what a kecamatan took back; what is known already stays as it is."""
+    rows = [(c.terminal, c.epoch, c.seq, c.household, c.number, at) for c in corrections]
+    add_once(db, corrected, rows)
+    take_back_corrected(db, {row[:2] for row in rows})
+
+
+def take_back_corrected(db: Connection, chains: Collection[tuple[int, int]]) -> None:
+    """Take back what the log holds of these (terminal, epoch) and a correction names."""
+    if not chains:
+        return
+    of_chains = tuple_(corrected.c.terminal, corrected.c.epoch).in_(sorted(chains))
+    rows = db.execute(
+        select(*_PLACE)
+        .join(redemption, _same_place())
+        .where(of_chains, redemption.c.household == corrected.c.household)
+    )
+    add_once(db, voided, [tuple(row) for row in rows])
+
+
+def misnamed_corrections(db: Connection) -> list[tuple[RedemptionId, bytes]]:
+    """Redemption and household of each correction that names another household's redemption."""
+    rows = db.execute(
+        select(*_PLACE, corrected.c.household)
+        .join(redemption, _same_place())
+        .where(redemption.c.household != corrected.c.household)
+        .order_by(*_PLACE)
+    )
+    return [(RedemptionId(*place), bytes(household)) for *place, household in rows]
+
+
+_PLACE: tuple[ColumnElement[Any], ...] = (
+    corrected.c.terminal,
+    corrected.c.epoch,
+    corrected.c.seq,
+)
+
+
+def _same_place() -> ColumnElement[bool]:
+    return and_(*(redemption.c[c.name] == c for c in _PLACE))

@@ -91,11 +91,8 @@ class Province:
 
     def _take_group(self, group: Sequence[Checked]) -> list[Taken | IntakeRefusedError]:
         outcomes = self._intake.store(group)
-        chains = {
-            checked.chain
-            for checked, outcome in zip(group, outcomes, strict=True)
-            if isinstance(outcome, Taken)
-        }
+        both = zip(group, outcomes, strict=True)
+        chains = {checked.chain for checked, outcome in both if isinstance(outcome, Taken)}
         if chains:
             publish_usage(self.folder, self._store, now=self._now(), only=sorted(chains))
         return outcomes
@@ -191,13 +188,9 @@ class Province:
         Raises:
             ProvinceError: no such household.
         """
+        now = self._now()
         return publish_block(
-            self.folder,
-            self._store,
-            household=household,
-            issue=issue,
-            reason=reason,
-            now=self._now(),
+            self.folder, self._store, household=household, issue=issue, reason=reason, now=now
         )
 
     def cases(self) -> list[Case]:

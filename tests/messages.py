@@ -13,6 +13,7 @@ from card_codec.refusal import Refused
 from card_codec.trust import KeyUse, TrustedKey, TrustList
 from ledger.access import Access, Door, read_access, token_hash, write_access
 from ledger.acknowledgement import Acknowledgement, read_acknowledgement, write_acknowledgement
+from ledger.changes_file import Wanted, make_changes, read_changes, write_changes
 from ledger.clock import Moment
 from ledger.element import RedemptionId
 from ledger.entry import (
@@ -32,6 +33,7 @@ from ledger.entry import (
 )
 from ledger.errors import RecordError
 from ledger.receipt import verify_receipt, write_receipt
+from ledger.rights_file import FLAG_MOVED, HouseholdRow, make_base
 from ledger.usage_file import read_usage, write_usage
 from sync_agent.batch import Batch, read_batch, write_batch
 from sync_agent.errors import MessageError
@@ -116,6 +118,7 @@ def messages() -> dict[str, Message]:
             acknowledgement, lambda d: read_acknowledgement(d, trust), RecordError
         ),
         "usage": Message(write_usage("629901", 1, [element]), read_usage, RecordError),
+        "changes": Message(_changes(), read_changes, RecordError),
         "head": Message(
             _json(HeadAnswer(5, HASH)), lambda d: read_json(d, HeadAnswer), MessageError
         ),
@@ -138,6 +141,19 @@ def _read_slip(data: bytes) -> object:
     if isinstance(read, Refused):
         raise NotASlipError(read.reason)
     return read
+
+
+def _changes() -> bytes:
+    rows = [HouseholdRow(bytes([n]) * 8, "6299012001", 1, 1, 0) for n in (1, 2, 3)]
+    base = make_base("629901", period="2026-4", number=1, rows=rows)
+    one, two, three = base.ids()
+    wanted = Wanted(
+        removed={one: FLAG_MOVED},
+        replaced={two: 2},
+        cleared={(two, 1): 1},
+        corrected={(RedemptionId(1, 1, 17), three): 1, (RedemptionId(2, 1, 3), two): 1},
+    )
+    return write_changes(make_changes(base, number=1, wanted=wanted))
 
 
 def _trusted(key: PrivateKey, use: KeyUse, holder: str) -> TrustedKey:

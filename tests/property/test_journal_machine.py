@@ -27,7 +27,7 @@ class BrokenError(Exception):
 
 
 class Journals(RuleBasedStateMachine):
-    """What each journal knows is a set of elements, and a set of voids of its own."""
+    """What each knows is a set of elements, its own voids, and a set of corrections."""
 
     @initialize()
     def begin(self) -> None:
@@ -38,6 +38,7 @@ class Journals(RuleBasedStateMachine):
         ]
         self.known: list[set[Element]] = [set(), set()]
         self.voided: list[set[RedemptionId]] = [set(), set()]
+        self.corrected: list[set[tuple[RedemptionId, bytes]]] = [set(), set()]
         self.length = [0, 0]
 
     def teardown(self) -> None:
@@ -64,6 +65,14 @@ class Journals(RuleBasedStateMachine):
             id = data.draw(st.sampled_from(mine))
             self.commit(n, Void(id.seq, "salah", "WK"))
             self.voided[n].add(id)
+
+    @rule(n=WHICH, terminal=WHICH, seq=st.integers(1, 4), right=st.sampled_from(RIGHTS))
+    def correct(self, n: int, terminal: int, seq: int, right: Right) -> None:
+        """What a kecamatan's two signed, before or after the redemption is known here."""
+        said = RedemptionId(terminal + 1, 1, seq), right.household
+        with self.journals[n].act() as act:
+            act.known.correct([said])
+        self.corrected[n].add(said)
 
     @rule(n=WHICH, right=st.sampled_from(RIGHTS))
     def break_off_an_act(self, n: int, right: Right) -> None:
@@ -101,7 +110,11 @@ class Journals(RuleBasedStateMachine):
         for n, journal in enumerate(getattr(self, "journals", ())):
             for right in RIGHTS:
                 standing = [
-                    e for e in self.known[n] if e.right == right and e.id not in self.voided[n]
+                    e
+                    for e in self.known[n]
+                    if e.right == right
+                    and e.id not in self.voided[n]
+                    and (e.id, right.household) not in self.corrected[n]
                 ]
                 taken = journal.known().taken(right)
                 assert taken.total == sum(e.quantity for e in standing)

@@ -8,6 +8,7 @@ import pytest
 from ledger.changes_file import (
     ChangesFile,
     Clearing,
+    Correction,
     Lowering,
     Move,
     Removal,
@@ -18,6 +19,7 @@ from ledger.changes_file import (
     read_changes,
     write_changes,
 )
+from ledger.element import RedemptionId
 from ledger.errors import RecordError, RightsError
 from ledger.policy import ChangeBounds, ClassQuantity, HouseholdClass, Place, Policy
 from ledger.record import compress, pack
@@ -30,7 +32,7 @@ from ledger.rights_file import (
     make_base,
     state_root,
 )
-from ledger.rights_in_force import rights_in_force
+from ledger.rights_in_force import check_not_dated_back, corrections_in_force, rights_in_force
 from tests.unit.ledger.samples import POLICY
 
 IDS = [bytes([n]) * 8 for n in range(1, 101)]
@@ -43,7 +45,7 @@ BASE = make_base(
         for n, id in enumerate(IDS)
     ],
 )  # fmt: skip
-BOUNDS = ChangeBounds(5, 6, 7, 8, 9, at_least=2)
+BOUNDS = ChangeBounds(5, 6, 7, 8, 9, 4, at_least=2)
 RULES: Policy = msgspec.structs.replace(
     POLICY,
     classes=(
@@ -66,6 +68,7 @@ ALL = changes(
     replaced={IDS[8]: 9, IDS[9]: 2},
     lowered={IDS[10]: 1},
     cleared={(IDS[11], 1): 5, (IDS[2], 3): 1},
+    corrected={(RedemptionId(2, 1, 9), IDS[5]): 5, (RedemptionId(1, 3, 40), b"has left"): 2},
 )
 
 
@@ -235,6 +238,7 @@ KINDS: dict[str, tuple[int, Any]] = {
     "replaced": (7, lambda ids: dict.fromkeys(ids, 200)),
     "lowered": (8, lambda ids: dict.fromkeys(ids, 1)),
     "cleared": (9, lambda ids: {(id, 1): 5 for id in ids}),
+    "corrected": (4, lambda ids: {(RedemptionId(1, 1, n), id): 5 for n, id in enumerate(ids, 1)}),
 }
 
 
@@ -247,7 +251,7 @@ def test_changes_past_their_bound_are_refused_and_up_to_it_taken(kind: str) -> N
 
 
 def test_small_kecamatan_may_change_a_few_whatever_the_share() -> None:
-    strict = msgspec.structs.replace(RULES, changes=ChangeBounds(0, 0, 0, 0, 0, at_least=2))
+    strict = msgspec.structs.replace(RULES, changes=ChangeBounds(0, 0, 0, 0, 0, 0, at_least=2))
     two = changes(removed=dict.fromkeys(IDS[:2], FLAG_REMOVED))
     assert rights_in_force(BASE, two, strict).changes == 5
     three = changes(removed=dict.fromkeys(IDS[:3], FLAG_REMOVED))
@@ -260,6 +264,53 @@ def test_blocks_cleared_under_an_earlier_decree_count_no_more() -> None:
     assert rights_in_force(BASE, old, RULES).changes == 5
 
 
+def test_redemptions_of_one_household_count_each_against_the_bound() -> None:
+    five = {(RedemptionId(1, 1, n), IDS[0]): 5 for n in range(1, 6)}
+    assert "take back redemptions of 5 of 100" in refused(changes(corrected=five))
+
+
+def test_redemptions_taken_back_under_an_earlier_decree_count_no_more() -> None:
+    old = changes(corrected={(RedemptionId(1, 1, n), IDS[n]): 4 for n in range(1, 50)})
+    assert rights_in_force(BASE, old, RULES).changes == 5
+
+
+# --- redemptions that are taken back ---
+
+
+def correction(household: bytes, number: int = 5) -> Correction:
+    return Correction(1, 1, 7, household, number)
+
+
+def test_household_of_another_kecamatan_is_refused_by_its_number_and_its_id() -> None:
+    file = msgspec.structs.replace(ALL, corrected=(correction(b"stranger"),))
+    told = refused(file)
+    assert told.startswith("the changes of 629901 take back T001-0007 of household")
+    assert b"stranger".hex() in told
+    with pytest.raises(RightsError, match="only it can add one"):
+        changes(corrected={(RedemptionId(1, 1, 7), b"stranger"): 5})
+
+
+def test_correction_of_a_household_that_has_left_since_is_passed_over() -> None:
+    rows = (correction(IDS[3], 2), correction(b"has left", 2))
+    assert corrections_in_force(BASE, rows) == [rows[0]]
+    assert corrections_in_force(BASE, ()) == []
+
+
+def test_correction_dated_back_to_changes_that_did_not_say_so_is_refused() -> None:
+    known = (correction(IDS[3], 2), correction(IDS[4], 3))
+    new = msgspec.structs.replace(ALL, corrected=(*known, correction(IDS[6], 5)))
+    check_not_dated_back(new, heard=4, known=known)
+    for row in (correction(IDS[6], 4), correction(IDS[6], 1), correction(IDS[3], 3)):
+        with pytest.raises(RightsError, match=rf"T001-0007 was taken back in changes {row.number}"):
+            check_not_dated_back(
+                msgspec.structs.replace(ALL, corrected=(*known, row)), heard=4, known=known
+            )
+
+
+def test_reader_that_has_heard_nothing_yet_believes_the_file() -> None:
+    check_not_dated_back(ALL, heard=0, known=())
+
+
 # --- the file ---
 
 
@@ -270,6 +321,9 @@ def test_blocks_cleared_under_an_earlier_decree_count_no_more() -> None:
         {"replaced": (Replacement(3, 4),) * 2}, {"lowered": (Lowering(3, 1), Lowering(1, 1))},
         {"cleared": (Clearing(IDS[3], 2, 1), Clearing(IDS[3], 1, 1))},
         {"cleared": (Clearing(IDS[3], 2, 1), Clearing(IDS[3], 2, 3))},
+        {"corrected": (Correction(1, 1, 7, IDS[3], 1), Correction(1, 1, 7, IDS[3], 2))},
+        {"corrected": (Correction(1, 2, 7, IDS[3], 1), Correction(1, 1, 9, IDS[3], 1))},
+        {"corrected": (Correction(1, 1, 7, IDS[3], 1), Correction(1, 1, 7, IDS[2], 1))},
     ],
 )  # fmt: skip
 def test_rows_out_of_order_or_twice_are_refused(rows: dict[str, Any]) -> None:
@@ -279,6 +333,12 @@ def test_rows_out_of_order_or_twice_are_refused(rows: dict[str, Any]) -> None:
 
 def test_clearing_from_the_future_is_refused() -> None:
     early = msgspec.structs.replace(ALL, cleared=(Clearing(IDS[3], 2, 6),))
+    with pytest.raises(RecordError, match="still to come"):
+        read_changes(write_changes(early))
+
+
+def test_correction_from_the_future_is_refused() -> None:
+    early = msgspec.structs.replace(ALL, corrected=(correction(IDS[3], 6),))
     with pytest.raises(RecordError, match="still to come"):
         read_changes(write_changes(early))
 

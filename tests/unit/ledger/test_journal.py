@@ -171,6 +171,9 @@ REFUSED_SQL = [
     "DELETE FROM element",
     "UPDATE voided SET seq = 99",
     "DELETE FROM voided",
+    "UPDATE corrected SET seq = 99",
+    "DELETE FROM corrected",
+    "INSERT INTO corrected VALUES (1, 1, 1, x'00')",
     "UPDATE identity SET epoch = 2",
     "DELETE FROM identity",
     "UPDATE entry SET leaf = x'00'",
@@ -182,6 +185,8 @@ REFUSED_SQL = [
 @pytest.mark.parametrize("sql", REFUSED_SQL)
 def test_what_was_written_is_never_changed_or_deleted(journal: Journal, sql: str) -> None:
     commit(journal, given(), given(), Void(1, "salah", "WK"))
+    with journal.act() as act:
+        act.known.correct([(RedemptionId(1, 1, 2), HOUSEHOLD)])
     before = everything(journal.path)
     with closing(sqlite3.connect(journal.path)) as db, pytest.raises(sqlite3.IntegrityError):
         db.execute(sql)

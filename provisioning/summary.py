@@ -249,8 +249,9 @@ def _corrected_lines(was: ChangesFile | None, now: ChangesFile) -> Iterator[str]
         yield f"  takes back {row.id().number()} of household {row.household.hex()}"
     if new:
         yield (
-            "  what is taken back counts as never taken, for good; one that was not heard of yet"
-            " does so when it arrives, one of another household stays as it is"
+            "  what is taken back counts as never taken, for good. Whether it was ever heard of is"
+            " not known here: what was not is taken back when it arrives, what is another household's"
+            " not at all"
         )
 
 

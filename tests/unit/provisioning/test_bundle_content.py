@@ -73,7 +73,7 @@ def test_summary_of_changes_counts_them(office: Path, province: Province) -> Non
     assert lines[0].startswith(f"Changes of {KEC_1}, of ")
     assert lines[1] == (
         f"changes 1 of {KEC_1} since the decree: 0 removed, 0 moved, 1 (was 0) with a newer card,"
-        " 0 of a lower class, 0 blocks taken off"
+        " 0 of a lower class, 0 blocks taken off, 0 redemptions taken back"
     )
 
 

@@ -250,8 +250,8 @@ def _corrected_lines(was: ChangesFile | None, now: ChangesFile) -> Iterator[str]
     if new:
         yield (
             "  what is taken back counts as never taken, for good. Whether it was ever heard of is"
-            " not known here: what was not is taken back when it arrives, what is another household's"
-            " not at all"
+            " not known here: what was not is taken back when it arrives, what is of another"
+            " household not at all"
         )
 
 

@@ -34,8 +34,20 @@ def test_office_goes_from_nothing_to_a_card_that_verifies(
     )
     assert enrolled["ordinal"] == 1
     assert Path(enrolled["config"]) == tmp_path / "counter1" / "terminal.toml"
+    make_keys(tmp_path / "new")
+    anew = report(
+        run(
+            *("enrol", "--office", office, "--terminal", tmp_path / "new", "--again", 1),
+            *("--name", "Loket 1", "--point", "Balai Desa", "--home", KEC_1),
+            *("--province-url", "http://127.0.0.1:1", "--json"),
+        )
+    )
+    assert (anew["ordinal"], anew["epoch"]) == (1, 2)
+    shut = ("shut-out", "--office", office, "--terminal", "T001.2")
+    assert report(run(*shut, "--json")) == {"terminal": "T001.2", "new": True}
+    assert run(*shut)[1] == "T001.2 was shut out already; nothing was changed\n"
     again = report(run("publish", "--office", office, "--json"))
-    assert (again["targets"], again["terminals"]) == (2, 1)
+    assert (again["targets"], again["terminals"]) == (2, 2)
     assert Path(again["release"]) == office / "release"
     (household,) = report(run("households", "--office", office, "--limit", 1, "--json"))
     card = report(
@@ -48,7 +60,7 @@ def test_office_goes_from_nothing_to_a_card_that_verifies(
     assert card["card"] == household["household"] + "01"
     assert Path(card["image"]).is_file()
     trust = report(run("trust", "--office", office, "--out", tmp_path / "trust.khb", "--json"))
-    assert trust["keys"] == 4
+    assert trust["keys"] == 5
     trusted = decode_trust_list((tmp_path / "trust.khb").read_bytes())
     assert isinstance(hear_text(card["text"], trusted), VerifiedCredential)
 
@@ -138,6 +150,8 @@ def test_seed_fixes_what_is_listed(run: Run, tmp_path: Path) -> None:
             2,
             "--kind",
         ),
+        (("shut-out", "--office", "{office}", "--terminal", "loket"), 2, "is no terminal"),
+        (("shut-out", "--office", "{office}", "--terminal", "T009"), 1, "no terminal T009"),
         (("households", "--office", "{office}", "--desa", "1"), 1, "does not list desa 1"),
         (("trust", "--office", "{office}", "--out", "{office}/keys"), 1, "cannot write"),
     ],

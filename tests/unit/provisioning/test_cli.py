@@ -34,20 +34,8 @@ def test_office_goes_from_nothing_to_a_card_that_verifies(
     )
     assert enrolled["ordinal"] == 1
     assert Path(enrolled["config"]) == tmp_path / "counter1" / "terminal.toml"
-    make_keys(tmp_path / "new")
-    anew = report(
-        run(
-            *("enrol", "--office", office, "--terminal", tmp_path / "new", "--again", 1),
-            *("--name", "Loket 1", "--point", "Balai Desa", "--home", KEC_1),
-            *("--province-url", "http://127.0.0.1:1", "--json"),
-        )
-    )
-    assert (anew["ordinal"], anew["epoch"]) == (1, 2)
-    shut = ("shut-out", "--office", office, "--terminal", "T001.2")
-    assert report(run(*shut, "--json")) == {"terminal": "T001.2", "new": True}
-    assert run(*shut)[1] == "T001.2 was shut out already; nothing was changed\n"
     again = report(run("publish", "--office", office, "--json"))
-    assert (again["targets"], again["terminals"]) == (2, 2)
+    assert (again["targets"], again["terminals"]) == (2, 1)
     assert Path(again["release"]) == office / "release"
     (household,) = report(run("households", "--office", office, "--limit", 1, "--json"))
     card = report(
@@ -60,9 +48,26 @@ def test_office_goes_from_nothing_to_a_card_that_verifies(
     assert card["card"] == household["household"] + "01"
     assert Path(card["image"]).is_file()
     trust = report(run("trust", "--office", office, "--out", tmp_path / "trust.khb", "--json"))
-    assert trust["keys"] == 5
+    assert trust["keys"] == 4
     trusted = decode_trust_list((tmp_path / "trust.khb").read_bytes())
     assert isinstance(hear_text(card["text"], trusted), VerifiedCredential)
+
+
+def test_terminal_is_enrolled_anew_and_shut_out(
+    run: Run, office: Path, province: Province, tmp_path: Path
+) -> None:
+    report(run("publish", "--office", office, "--province", province.public, "--json"))
+    enrol = (
+        *("enrol", "--office", office, "--name", "Loket 1", "--point", "Balai Desa"),
+        *("--home", KEC_1, "--province-url", "http://127.0.0.1:1", "--terminal"),
+    )
+    for name, words, place in (("old", (), (1, 1)), ("new", ("--again", 1), (1, 2))):
+        make_keys(tmp_path / name)
+        done = report(run(*enrol, tmp_path / name, *words, "--json"))
+        assert (done["ordinal"], done["epoch"]) == place
+    shut = ("shut-out", "--office", office, "--terminal", "T001")
+    assert report(run(*shut, "--json")) == {"terminal": "T001", "new": True}
+    assert run(*shut)[1] == "T001 was shut out already; nothing was changed\n"
 
 
 def test_keys_names_holders_thresholds_and_who_is_away(run: Run, office: Path) -> None:

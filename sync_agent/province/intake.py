@@ -27,6 +27,7 @@ from sync_agent.province.evidence import (
     first_difference,
     hold_code,
     keep_evidence,
+    keep_followed,
     keep_fork,
     keep_missing,
     read_slip,
@@ -210,6 +211,8 @@ class _Taking:
         batch, arrival, last = checked.batch, checked.arrival, checked.batch.entries[-1]
         new = batch.entries[held.seq + 1 - batch.start :]
         self.rows.add_entries(new, checked.terminal, at=arrival.at)
+        if held.seq == 0:
+            keep_followed(self._db, new[0], at=arrival.at)
         said = Acknowledgement(
             "khb-ack-2", batch.terminal, batch.epoch, batch.end, last.leaf, arrival.at,
             self._ledger, software_version(),

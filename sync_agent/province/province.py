@@ -16,6 +16,7 @@ from sync_agent.errors import IntakeRefusedError, ProvinceError, SyncError
 from sync_agent.messages import TIMESTAMP_PATH, HeadAnswer, OfferItem, Taken
 from sync_agent.province import accounts
 from sync_agent.province.accounts import Listed, Waiting
+from sync_agent.province.case_records import CaseRecord, case_records
 from sync_agent.province.cases import Case
 from sync_agent.province.evidence import ChainCase, Shown, chain_cases
 from sync_agent.province.folder import ProvinceFolder
@@ -199,6 +200,11 @@ class Province:
         keys = _log_keys(self.folder, installed := self.in_force())
         with self._store.reading() as db:
             return find_cases(db, installed, settlements(db, keys))
+
+    def case_records(self, cases: Sequence[Case]) -> list[list[CaseRecord]]:
+        """The records of each case, as evidence."""
+        with self._store.reading() as db:
+            return [case_records(db, case) for case in cases]
 
     def waiting(self, *, language: str) -> list[Waiting]:
         """Redemptions by chip that were cut off, and what is known of each."""

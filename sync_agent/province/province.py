@@ -173,11 +173,7 @@ class Province:
         return take_release(self.folder, self._store, source, now=self._now())
 
     def restored(self) -> int:
-        """The folder was put back from a copy: publish so that terminals follow again.
-
-        Returns:
-            The ledger version published.
-        """
+        """Put back from a copy: publish so that terminals follow again; the ledger's version."""
         return publish_restored(self.folder, now=self._now())
 
     def block(self, household: bytes, issue: int, reason: str) -> bool:
@@ -186,13 +182,9 @@ class Province:
         Raises:
             ProvinceError: no such household.
         """
+        folder, store, now = self.folder, self._store, self._now()
         return publish_block(
-            self.folder,
-            self._store,
-            household=household,
-            issue=issue,
-            reason=reason,
-            now=self._now(),
+            folder, store, household=household, issue=issue, reason=reason, now=now
         )
 
     def cases(self) -> list[Case]:

@@ -110,6 +110,17 @@ class CardMemory:
         )
         return [OpenPending(*row) for row in rows]
 
+    def given_up(self) -> frozenset[int]:
+        """Pending redemptions that a correction took back, and nothing of their card has ended."""
+        rows = self._rows(
+            "SELECT p.seq FROM pending p JOIN taken_back v ON v.seq = p.seq"
+            " WHERE v.terminal = ? AND v.epoch = ?"
+            " AND NOT EXISTS (SELECT 1 FROM committed c WHERE c.seq = p.seq)"
+            " AND NOT EXISTS (SELECT 1 FROM chip_void w WHERE w.redemption = p.seq)",
+            *self._me,
+        )
+        return frozenset(seq for (seq,) in rows)
+
     def is_committed(self, seq: int) -> bool:
         """Whether a card committed that pending redemption, or that void, as is known here."""
         return bool(self._rows("SELECT 1 FROM committed WHERE seq = ?", seq))

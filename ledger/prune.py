@@ -97,6 +97,7 @@ def _last_close(act: Act, *, most: int, policy: Policy, early: int) -> int:
     """The newest close of a day up to which all is settled, in the archive and acknowledged."""
     cut = 0
     waiting: set[int] = set()  # redemptions by chip whose end comes later
+    given_up = act.cards.given_up()
     for (body,) in act.connection.execute(
         "SELECT body FROM entry WHERE seq <= ? ORDER BY seq", (most,)
     ):
@@ -104,7 +105,7 @@ def _last_close(act: Act, *, most: int, policy: Policy, early: int) -> int:
         if not _is_settled(entry, policy, early):
             break
         if isinstance(entry.content, Pending):
-            waiting.add(entry.body.seq)
+            waiting |= {entry.body.seq} - given_up
         elif isinstance(entry.content, Commit | Void):
             waiting.discard(entry.content.seq)
         if isinstance(entry.content, Closed) and entry.body.seq < act.head.seq and not waiting:

@@ -14,6 +14,7 @@ from ledger import database
 from ledger.backup import NAME, back_up, check_backup
 from ledger.cli import main
 from ledger.clock import Reading
+from ledger.element import RedemptionId
 from ledger.entry import CARD_LEAF, Basis, Commit, Kind, Observed, Pending
 from ledger.errors import JournalError, NotSavedError
 from ledger.folder import open_folder
@@ -150,6 +151,21 @@ def test_what_chips_showed_goes_with_its_day_and_what_still_waits_stays(tmp_path
     assert held == {later_seen}
     assert whole(world)
     world.province.close()
+
+
+def test_cut_off_redemption_that_was_corrected_holds_no_day_back(
+    world: SyncWorld, tmp_path: Path
+) -> None:
+    family = world.homes_1[2]
+    waits = tap_day(world, Pending(family, 1, 0, 1, 1, 1, 0, Basis.HOME, UID, 5, 0), commit=False)
+    archive, now = archived(world, tmp_path), later(world)
+    assert prune(world.one, archive, now).up_to < waits
+    world.change(corrected={(RedemptionId(1, 1, waits), family): 1})
+    now = later(world, 60)
+    assert prune(world.one, archive, now).up_to > waits
+    assert whole(world)
+    held = everything(world.one.journal)
+    assert (held["pending"], held["corrected"]) == ([], [(1, 1, waits, family)])
 
 
 UID = bytes.fromhex("04010203040506")

@@ -18,7 +18,7 @@ from ledger.repository import Repository
 from ledger.rights_file import RightsBase
 from provisioning.authority import check_signatures, check_thresholds
 from provisioning.bundle_check import Checked, check_content
-from provisioning.changes import mark_published, mark_taken_up
+from provisioning.changes import check_not_withdrawn, mark_published, mark_taken_up
 from provisioning.errors import ProvisioningError
 from provisioning.keys import ROOT
 from provisioning.office import Office
@@ -51,6 +51,9 @@ def assemble(office: Office, contents: Iterable[tuple[str, Content]]) -> Assembl
     check_thresholds(joined)
     repository = Repository(office.release)
     _check_newest(repository, joined, checked)
+    for file in checked.new.values():
+        if isinstance(file, ChangesFile):
+            check_not_withdrawn(office.roster, file)
     with office.roster.db.atomic():
         _mark(office, repository, joined, checked)
         _lay(office, repository, joined)

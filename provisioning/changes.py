@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from card_codec.credential import ISSUE_MAX
 from ledger.changes_file import ChangesFile, Wanted, make_changes
+from ledger.element import RedemptionId
 from ledger.errors import RecordError
 from ledger.head_code import read_id
 from ledger.rights_file import RightsBase
@@ -30,6 +31,7 @@ class ChangeKind(StrEnum):
     CORRECT = "correct"
 
 
+WITHDRAWN = "withdrawn"
 BESIDE_BASE = (ChangeKind.CLEAR, ChangeKind.CORRECT)
 """What no base carries: it goes on in the kecamatan's own file, over all decrees."""
 
@@ -67,6 +69,48 @@ def enter_changes(roster: Roster, kecamatan: str, changes: Sequence[Change], *, 
                 continue  # taken back once is taken back
             roster.note_change(
                 listed.id, kecamatan=kecamatan, kind=change.kind, value=value, now=now
+            )
+
+
+def withdraw_correction(roster: Roster, kecamatan: str, household: bytes, number: str) -> None:
+    """Take a correction off the list that nobody has signed for yet.
+
+    Its line stays in the list, as withdrawn: marks of prepared bundles count lines.
+
+    Raises:
+        ProvisioningError: none of that number waits for that household.
+    """
+    value = _receipt(household, number).number()
+    done = roster.db.execute(
+        "UPDATE change SET kind = ? WHERE kecamatan = ? AND household = ? AND kind = ?"
+        " AND value = ? AND published IS NULL",
+        (WITHDRAWN, kecamatan, household, ChangeKind.CORRECT, value),
+    )
+    if done.rowcount == 0:
+        raise ProvisioningError(
+            f"no correction of {value} for household {household.hex()} waits in {kecamatan}; what"
+            " was published is for good"
+        )
+
+
+def check_not_withdrawn(roster: Roster, file: ChangesFile) -> None:
+    """What a file takes back is still on the list.
+
+    Raises:
+        ProvisioningError: a correction was withdrawn since.
+    """
+    listed = {
+        (read_id(value), household)
+        for household, value in roster.db.execute(
+            "SELECT household, value FROM change WHERE kecamatan = ? AND kind = ?",
+            (file.kecamatan, ChangeKind.CORRECT),
+        )
+    }
+    for row in file.corrected:
+        if (row.id(), row.household) not in listed:
+            raise ProvisioningError(
+                f"the correction of {row.id().number()} was withdrawn since this bundle was"
+                " prepared; prepare it again"
             )
 
 
@@ -127,19 +171,23 @@ def _card(_roster: Roster, listed: RosterHousehold, value: str) -> int:
 
 def _redemption(roster: Roster, listed: RosterHousehold, value: str) -> str:
     """The number in its one form, if a terminal of ours may have given it."""
-    try:
-        id = read_id(value)
-    except RecordError as error:
-        raise ProvisioningError(
-            f"household {listed.id.hex()}: {value[:40]!r} is no receipt's number; it reads like"
-            " T001-0017"
-        ) from error
+    id = _receipt(listed.id, value)
     if not roster.has_terminal(id.terminal, id.epoch):
         raise ProvisioningError(
             f"household {listed.id.hex()}: {id.number()} is of no terminal that was ever enrolled"
             " here; check the number on the slip"
         )
     return id.number()
+
+
+def _receipt(household: bytes, text: str) -> RedemptionId:
+    try:
+        return read_id(text)
+    except RecordError as error:
+        raise ProvisioningError(
+            f"household {household.hex()}: {text[:40]!r} is no receipt's number; it reads like"
+            " T001-0017"
+        ) from error
 
 
 COLUMNS: dict[ChangeKind, tuple[str, Callable[[Roster, RosterHousehold, str], str | int]]] = {

@@ -13,7 +13,7 @@ from ledger.folder import write_whole
 from provisioning.assemble import assemble
 from provisioning.authority import authorities
 from provisioning.bundle_check import check_content
-from provisioning.changes import Change, ChangeKind, enter_changes
+from provisioning.changes import Change, ChangeKind, enter_changes, withdraw_correction
 from provisioning.cli.program import Json, OfficeDir, app, household_id, report
 from provisioning.errors import WrongUseError
 from provisioning.office import open_office
@@ -64,6 +64,13 @@ Correct = Annotated[
     typer.Option(
         metavar="NUMBER",
         help="T001-0017: this redemption of --household is taken back after its close; repeat it.",
+    ),
+]
+Withdraw = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NUMBER",
+        help="A correction for --household that was entered and not published; repeat it.",
     ),
 ]
 Household = Annotated[
@@ -146,6 +153,7 @@ def prepare(
     lower: Lower = None,
     clear: Clear = None,
     correct: Correct = None,
+    withdraw: Withdraw = None,
     household: Household = None,
     province: PublicJson = None,
     rotate_province: RotateProvince = False,
@@ -154,8 +162,8 @@ def prepare(
 ) -> None:
     """Gather what is to be signed into one file, and say what it changes."""
     changes = list(_changes(replace, move, remove, lower, clear))
-    changes += _corrections(correct, household)
-    if changes and kecamatan is None:
+    changes += _corrections(correct, household, withdraw)
+    if (changes or withdraw) and kecamatan is None:
         raise WrongUseError("name the kecamatan whose households change with --kecamatan")
     now = int(time.time())
     with open_office(office.resolve()) as opened, opened.roster.db.atomic():
@@ -163,6 +171,8 @@ def prepare(
             told_of = ProvinceChange(province, rotate=rotate_province, stolen=online_stolen)
             bundle = prepare_decree(opened, now=now, province=told_of)
         else:
+            for number in withdraw or ():
+                withdraw_correction(opened.roster, kecamatan, household_id(household or ""), number)
             enter_changes(opened.roster, kecamatan, changes, now=now)
             bundle = prepare_changes(opened, kecamatan, now=now)
         content = open_bundle(bundle, "the bundle")
@@ -266,8 +276,10 @@ def _changes(
             yield Change(household_id(id), kind, value)
 
 
-def _corrections(correct: list[str] | None, household: str | None) -> Iterator[Change]:
-    if bool(correct) != bool(household):
+def _corrections(
+    correct: list[str] | None, household: str | None, withdraw: list[str] | None = None
+) -> Iterator[Change]:
+    if bool(correct or withdraw) != bool(household):
         raise WrongUseError(
             "a correction names a redemption and whose it is: --correct T001-0017 --household ID"
         )

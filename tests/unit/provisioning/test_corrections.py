@@ -125,6 +125,59 @@ def test_who_signs_is_told_what_is_taken_back(run: Run, served: Served, tmp_path
     assert [row.seq for row in newest(office).corrected] == [17, 18, 20]
 
 
+def prepared(run: Run, served: Served, home: bytes, *words: str) -> Path:
+    """A bundle that was prepared with these words."""
+    out = served.office.parent / f"{len(words)}-{words[0][2:]}.khb"
+    report(
+        run("prepare", "--office", served.office, "--kecamatan", KEC_1, *words, "--household",
+            home.hex(), "--out", out, "--json")
+    )  # fmt: skip
+    return out
+
+
+def test_correction_that_no_holder_signed_can_be_withdrawn_and_entered_again(
+    run: Run, served: Served
+) -> None:
+    home, keys = served.households()[0], served.office / "keys" / "kecamatan" / KEC_1
+    wrong = prepared(run, served, home, "--correct", "T001-0017", "--correct", "T001-0018")
+    right = prepared(run, served, home, "--withdraw", "t001-0017")
+    summary = report(run("show", right, "--json"))["summary"]
+    assert [line for line in summary if "takes back" in line] == [
+        f"  takes back T001-0018 of household {home.hex()}"
+    ]
+    for bundle in (wrong, right):
+        for holder in ("camat", "kasi-kesra"):
+            assert run("sign", bundle, "--key", keys / f"{holder}.pem")[0] == 0
+    before = files_of(served.office)
+    code, out, err = run("assemble", "--office", served.office, wrong)
+    assert (code, out) == (1, "")
+    assert err == (
+        "the correction of T001-0017 was withdrawn since this bundle was prepared; prepare it"
+        " again\n"
+    )
+    assert files_of(served.office) == before
+    assert run("assemble", "--office", served.office, right)[0] == 0
+    assert [row.seq for row in newest(served.office).corrected] == [18]
+    served.change(home, ChangeKind.CORRECT, "T001-0017")
+    assert [row.seq for row in newest(served.office).corrected] == [17, 18]
+
+
+def test_correction_that_was_published_is_for_good(run: Run, served: Served) -> None:
+    home, other = served.households()[:2]
+    served.change(home, ChangeKind.CORRECT, "T001-0017")
+    before = pending(served.office)
+    for household, told in ((home, "T001-0017 for household"), (other, "no correction of")):
+        code, out, err = run(
+            "prepare", "--office", served.office, "--kecamatan", KEC_1, "--withdraw", "T001-0017",
+            "--household", household.hex(), "--out", served.office.parent / "bundle",
+        )  # fmt: skip
+        assert (code, out) == (1, "")
+        assert told in err
+        assert "what was published is for good" in err
+    assert pending(served.office) == before
+    assert not (served.office.parent / "bundle").exists()
+
+
 HOME = "{home}"
 
 

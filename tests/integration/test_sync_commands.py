@@ -139,7 +139,7 @@ def test_whole_road_by_commands(world: SyncWorld, config: Path, tmp_path: Path) 
     one, two = world.one.root, world.two.root
     household = world.homes_1[0]
     taken = report("province", "release", "--config", config, "--from", world.release_folder)
-    assert taken == {"ledger_version": 2}
+    assert taken == {"ledger_version": 2, "corrections_of_others": []}
     first, second = world.take(world.one, household), world.take(world.two, household)
     with serving(config, "--port", "0") as (process, ready):
         assert ready["ready"] is True

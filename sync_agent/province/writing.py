@@ -8,9 +8,10 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from ledger.acknowledgement import Acknowledgement
-from ledger.entry import Entry, Pending, Redemption, Void
+from ledger.entry import Complaint, Entry, Pending, Redemption, Void
 from ledger.roll import Terminal
 from sync_agent.province import schema
+from sync_agent.province.complaints import complaint_rows
 from sync_agent.province.engine import add_once, append
 from sync_agent.province.installed import Installed
 from sync_agent.province.pendings import ChipRows
@@ -26,6 +27,7 @@ class Rows:
         self._installed = installed
         self._entries: list[Row] = []
         self._redemptions: list[Row] = []
+        self._complaints: list[Row] = []
         self._acknowledgements: list[Row] = []
         self._voids: set[tuple[int, int, int]] = set()
         self._chips = ChipRows(db)
@@ -40,6 +42,8 @@ class Rows:
             _redemption(entry, content, kecamatan, at)
             for (entry, content), kecamatan in zip(given, places, strict=True)
         ]
+        filed = [(e, e.content) for e in entries if isinstance(e.content, Complaint)]
+        self._complaints += complaint_rows(filed, self._installed, terminal)
         voids = (e.content.seq for e in entries if isinstance(e.content, Void))
         self._voids.update((ordinal, epoch, seq) for seq in voids)
         self._chips.add(entries)
@@ -56,11 +60,13 @@ class Rows:
         """Write what waits."""
         append(self._db, schema.entry, self._entries)
         append(self._db, schema.redemption, self._redemptions)
+        append(self._db, schema.complaint, self._complaints)
         append(self._db, schema.acknowledgement, self._acknowledgements)
         # One may be taken back more than once; it is remembered once.
         add_once(self._db, schema.voided, sorted(self._voids))
         self._chips.flush()
         self._entries, self._redemptions, self._acknowledgements = [], [], []
+        self._complaints = []
         self._voids = set()
 
 

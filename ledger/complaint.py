@@ -65,6 +65,7 @@ class Complaints:
         self._about.add(said.seq)
         expected = complaint_about(self._refusals.get(said.seq), programme=said.programme)
         told = f"entry {entry.body.seq} complains of entry {said.seq}"
-        if said.seq > self.after and said != expected:
+        pruned = 0 < said.seq <= self.after
+        if not pruned and said != expected:
             return [f"{told}, which refused otherwise or nobody"]
         return [f"{told} once more"] if twice else []

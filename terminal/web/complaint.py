@@ -86,9 +86,9 @@ def _filed(answers: Answers, act: Act, filed: Filed, words: Words) -> Screen:
         tone=PAPER,
         shape=Shape.NOTE,
         word=words.say("status.filed"),
+        under=words.say("a.no", no=filed.number),
         act=act.id,
         lines=(
-            words.rich("a.no", no=filed.number),
             words.rich("a.why", why=words.say(f"why.{said}")),
             *((words.rich("a.again"),) if filed.again else ()),
         ),

@@ -87,7 +87,7 @@ def complaint_slip(
     telephone = policy.complaints if policy else None
     notes = (
         words.say("r.next"),
-        words.known("r.complaint_foot", tel=telephone),
+        words.known("r.foot", tel=telephone),
         words.say("r.complaint_only"),
     )
     slip = _slip(filed.number, rows, filed.slip, notes, words=words)

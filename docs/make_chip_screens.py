@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from card_codec.readers.status import ReaderState
 from docs.make_screens import SETTLED_MS, SIZE, keep
 from ledger.card_keys import seal_masters
+from ledger.policy import DAY
 from ledger.rights_file import FLAG_CHIP
 from terminal.day_desk import DayDesk
 from terminal.web.chips import ChipDesk
@@ -182,6 +183,12 @@ def _gap(shown: Shown) -> None:
     wait(shown.page, "refused")
 
 
+def _replacement(shown: Shown) -> None:
+    shown.card = shown.town.card(shown.family, issue=2, issued=shown.town.world.clock.wall - DAY)
+    shown.lay()
+    wait(shown.page, "refused")
+
+
 def _void(shown: Shown) -> None:
     shown.give()
     shown.readers.lift()
@@ -209,6 +216,7 @@ WALKS: dict[str, Callable[[Shown], None]] = {
     "chip_done": lambda shown: shown.give(),
     "chip_unfinished": _unfinished,
     "chip_gap": _gap,
+    "chip_replacement": _replacement,
     "two_officers_offered": lambda shown: shown.scan(),
     "two_officers": _asked,
     "two_officers_done": _by_two,

@@ -370,6 +370,16 @@ class Policy(Record, frozen=True):
         place = self.place(desa)
         return place.home if place else None
 
+    @property
+    def unheard_for(self) -> int:
+        """Seconds after which a ledger that has not heard of a change serves nobody by itself.
+
+        The last step of the ladder past the quiet days: a ledger without the change bears no
+        offline signature of that kecamatan made since.
+        """
+        last = self.freshness[-1].days if self.freshness else 0
+        return (self.quiet_days + last) * DAY
+
     def freshness_at(self, age_seconds: int) -> FreshnessStep | None:
         """The step that holds at this age; None when the rights are too old for any."""
         return next((s for s in self.freshness if age_seconds <= s.days * DAY), None)

@@ -11,7 +11,13 @@ from enum import StrEnum
 
 from card_codec.chip.profile import ChipState
 from card_codec.chip.record import CardRecord, RecordKind, day_of
+from card_codec.credential import Credential
+from ledger.clock import day_begins
 from ledger.element import RedemptionId
+from ledger.policy import DAY
+
+FIRST_ISSUE = 1
+"""Number of a card that replaced none."""
 
 
 class Fate(StrEnum):
@@ -76,6 +82,25 @@ def has_gap(state: ChipState, known: Collection[int], *, opens: int) -> bool:
     if hidden <= 0 or state.records[0].day < day_of(opens):
         return False  # what was pushed out is older than the oldest that can be seen
     return sum(1 for number in known if number <= hidden) < hidden
+
+
+def alone_from(shown: Credential, *, unheard_for: int) -> int:
+    """From when a window must open for the card that this one replaced to be taken in it nowhere.
+
+    That other knows what it took, and this one does not. A terminal without a road takes it for as
+    long as its ledger is not too old; to serve a window that opens after that, it must hold it to
+    be that late itself, and so its ledger to be too old. No clock has to be right for it.
+
+    Args:
+        shown: the credential of this card.
+        unheard_for: seconds after which a ledger without the replacement serves nobody by itself.
+
+    Returns:
+        The first midnight (WIB) after that, Unix seconds; 0 for a family's first card.
+    """
+    if shown.issue == FIRST_ISSUE:
+        return 0
+    return day_begins(shown.issued_at + unheard_for) + DAY
 
 
 def numbers(state: ChipState) -> range:

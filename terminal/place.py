@@ -79,11 +79,16 @@ def _by_card(request: Request, grant: Grant, household: Household, here: Here) -
 
 
 def _by_history(request: Request, grant: Grant, here: Here) -> Refused | None:
-    """What was taken of the window elsewhere may be hidden from all here."""
-    gap = here.chip is not None and here.chip.is_proved and here.chip.has_gap(grant.window)
-    if request.programme.on_card and gap:
-        return Refused(Reason.CARD_HISTORY_INCOMPLETE)
-    return None
+    """What was taken of the window elsewhere may be hidden from all here.
+
+    Pushed out of this chip's memory, or taken by the chip that this one replaced.
+    """
+    chip = here.chip
+    if chip is None or not chip.is_proved or not request.programme.on_card:
+        return None
+    if grant.window.opens < chip.alone_from:
+        return Refused(Reason.CARD_HISTORY_INCOMPLETE, Facts(day=chip.alone_from))
+    return Refused(Reason.CARD_HISTORY_INCOMPLETE) if chip.has_gap(grant.window) else None
 
 
 def _can_be_asked(here: Here) -> bool:

@@ -23,7 +23,7 @@ from ledger.card_record import record_of
 from ledger.entry import Commit, Entry, Pending
 from ledger.rights import Rights
 from terminal.after import second_person
-from terminal.chip_history import has_gap, who_was_before
+from terminal.chip_history import alone_from, has_gap, who_was_before
 from terminal.chip_settle import settle
 from terminal.chip_tap import Tap
 from terminal.decision import Approved, ChipHere, Request, Verdict, decide
@@ -165,6 +165,7 @@ def _chip_here(turn: Turn, tap: Tap, rights: Rights) -> ChipHere:
         can_be_asked=bool(tap.keys and household and tap.keys.holds(household.kecamatan)),
         is_proved=proved is not None,
         has_gap=lambda window: state is None or has_gap(state, known, opens=window.opens),
+        alone_from=alone_from(shown, unheard_for=rights.policy.unheard_for) if shown else 0,
         open_here=frozenset((me.terminal, me.epoch, one.seq) for one in waiting),
     )
 

@@ -66,6 +66,8 @@ class ChipHere:
         is_proved: it has shown its key.
         can_be_asked: keys of this family's kecamatan are held here: its chip can show its own.
         has_gap: whether something taken in that window may be hidden from all here.
+        alone_from: of a card that replaced another: in windows that opened before, Unix seconds,
+            that other may be taken yet where nobody has heard of it; 0 for a family's first.
         open_here: terminal, epoch and number of redemptions that this chip left unfinished here,
             and that it still says nothing about.
     """
@@ -73,6 +75,7 @@ class ChipHere:
     is_proved: bool
     can_be_asked: bool
     has_gap: Callable[[Window], bool]
+    alone_from: int = 0
     open_here: frozenset[tuple[int, int, int]] = frozenset()
 
 

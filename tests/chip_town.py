@@ -65,6 +65,7 @@ class Town:
         household: bytes,
         *,
         issue: int = 1,
+        issued: int = NOW - 10 * DAY,
         generation: int = 1,
         opening: Sequence[CardRecord] = (),
         uid: bytes | None = None,
@@ -75,7 +76,7 @@ class Town:
         uid = uid or b"\x04" + household[:5] + bytes([issue])
         mark = CardRecord(RecordKind.PERSONALISED, 0, 0, 1, 0, 0, 0, 0, day_of(NOW - 40 * DAY))
         slots = (*HOME_KEYS, AWAY_KEY)
-        text = issue_credential(_credential(household, issue, uid), self.world.issuer)
+        text = issue_credential(_credential(household, issue, uid, issued), self.world.issuer)
         content = ChipContent(KEC_1, generation, 1, slots, text)
         home = [
             card_key(
@@ -220,8 +221,8 @@ def _built(exceptions: tuple[ExceptionQuota, ...]) -> Town:
     return town
 
 
-def _credential(household: bytes, issue: int, uid: bytes) -> Credential:
+def _credential(household: bytes, issue: int, uid: bytes, issued: int) -> Credential:
     return Credential(
         household=household, issue=issue, kind=CardKind.CARD, issuer="ID-KT", audience=AUDIENCE,
-        issued_at=NOW - 10 * DAY, expires_at=NOW + 900 * DAY, name="Ibu Uji", chip_uid=uid,
+        issued_at=issued, expires_at=NOW + 900 * DAY, name="Ibu Uji", chip_uid=uid,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from card_codec.readers.errors import ReaderError
 from ledger.errors import RecordError
 from ledger.folder import write_whole
 from ledger.mac_verdict import FILE_SIZE_MAX, AskedCommit, Finding, read_asked, write_verdicts
+from ledger.repository import Repository
 from provisioning.batch import Batch, Line, choose_households, run_batch
 from provisioning.chip_log import LoggedChip, every_chip, households_of_chips
 from provisioning.chip_masters import (
@@ -38,6 +39,7 @@ from provisioning.known_redemptions import read_known
 from provisioning.mac_check import Checked, check_commits, enrolled_terminals
 from provisioning.office import Office, open_office
 from provisioning.policy_table import make_policy, read_policy_table
+from provisioning.prepare import check_clock
 from provisioning.progress import show_progress
 from provisioning.redeem_keys import give_redeem_keys
 from provisioning.station import Station, Tap
@@ -251,6 +253,7 @@ def _mac_report(checked: list[Checked]) -> dict[str, Any]:
 def _station(
     office: Office, masters: ChipMasters, known: Path | None, *, replaces: bool
 ) -> Station:
+    check_clock(Repository(office.release), int(time.time()))  # cards say when they were made
     table = read_policy_table(office.policy_table)
     policy = make_policy(table, number=0, places=())
     (signer,) = office.keys.signers(ISSUER)

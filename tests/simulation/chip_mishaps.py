@@ -7,16 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ledger.chip_keys import ChipKeys
+from ledger.policy import DAY
 from provisioning.known_redemptions import read_known
 from terminal.counter import Redeemed, Request
 from tests.simulation import thief
-from tests.simulation.chips import COMMIT, in_field, make_chip
+from tests.simulation.chips import COMMIT, SECOND, in_field, make_chip
 from tests.world import KEC_1, KEC_2
 
 if TYPE_CHECKING:
     from tests.simulation.story import Story
 
 STOLEN, RETIRED = "redeem master stolen", "redeem keys rotated"
+WEEKS = "weeks passed"
 
 
 def replaced_chip(story: Story) -> None:
@@ -38,20 +40,39 @@ def replaced_chip(story: Story) -> None:
     path.write_text(json.dumps(listed))
     policy = town.province.in_force().rights.policy
     opening = read_known(path, policy, now=town.clock.wall).get(household, ())
-    chip = make_chip(household, old.kecamatan, town.issuer, issue=issue, opening=opening)
+    chip = make_chip(
+        household, old.kecamatan, town.issuer, issue=issue, issued=town.clock.wall, opening=opening
+    )
     story.old_chips[household], story.chips[household] = old, chip
     story.witness.begins(chip)
     story.release()
-    machine = story.chance.choice(story.serving())
-    for _ in range(3):
-        story.family_comes(machine, household)
-        story.after(machine)
-    story.sync(machine)
-    for _ in range(3):
-        if not machine.gone:
-            story.family_comes(machine, household)
-            story.after(machine)
+    _both_come(story, household)
+    story.sync(story.chance.choice(story.serving()))
+    _both_come(story, household)
     story.faults["replaced chip"] += 1
+
+
+def weeks_pass(story: Story) -> None:
+    """Another window opens: for whoever has not met the province since, by far too old a ledger."""
+    story.pass_time(SECOND.opens + DAY - story.town.clock.wall)
+    for machine in story.machines:  # nobody was there in between
+        machine.stop()
+        machine.clock.reboot(wall=machine.clock.wall)
+    story.release()
+    for machine in story.chance.sample(story.serving(), 2):
+        story.sync(machine)
+    for household in sorted(story.old_chips):
+        _both_come(story, household)
+    story.faults[WEEKS] += 1
+
+
+def _both_come(story: Story, household: bytes) -> None:
+    """A family with two chips goes from counter to counter with either."""
+    for machine in story.chance.sample(story.serving(), min(3, len(story.serving()))):
+        for chip in (story.old_chips[household], story.chips[household]):
+            if not machine.gone:
+                story.chip_shown(machine, chip, story.chance.choice(thief.WISHES))
+                story.after(machine)
 
 
 def chip_void(story: Story) -> None:

@@ -29,7 +29,7 @@ from ledger.card_keys import seal_masters
 from ledger.clock import Reading
 from ledger.day_room import DayRoom
 from ledger.folder import TerminalFolder, write_whole
-from ledger.policy import DAY, Programme
+from ledger.policy import DAY, Programme, Window
 from ledger.sealing import new_sealing_key, sealing_key
 from tests.world import AUDIENCE, KEC_1, KEC_2, NOW, programmes
 from virtual_card.desfire import DesfireCard
@@ -41,6 +41,8 @@ EVERY = 3
 MAC_MASTER = bytes([0x55] * 16)
 ON_CARD = frozenset({1, 2})
 """Numbers of the programmes that are written on chips."""
+SECOND = Window(2, "Tahap 2", NOW + 70 * DAY, NOW + 310 * DAY)
+"""Opens when a ledger of the first days is too old to serve by."""
 MASTERS = {
     (kecamatan, generation): bytes([at * 16 + generation] * 16)
     for at, kecamatan in enumerate((KEC_1, KEC_2), 1)
@@ -57,10 +59,15 @@ def has_chip(number: int) -> bool:
 
 
 def programmes_with_chips() -> tuple[Programme, ...]:
-    """The world's, of which some are written on chips."""
+    """The world's, of which some are written on chips; of those another window opens later."""
+    first, second = Window(1, "Tahap 1", NOW - 30 * DAY, NOW + 300 * DAY), SECOND
     return tuple(
-        msgspec.structs.replace(one, on_card=one.number in ON_CARD) for one in programmes()
-    )
+        msgspec.structs.replace(
+            one, on_card=one.number in ON_CARD,
+            windows=(first, second) if one.number in ON_CARD else (first,),
+        )
+        for one in programmes()
+    )  # fmt: skip
 
 
 @dataclass
@@ -139,13 +146,14 @@ def make_chip(
     issuer: PrivateKey,
     *,
     issue: int = 1,
+    issued: int = NOW - 10 * DAY,
     opening: Sequence[CardRecord] = (),
 ) -> Chip:
     """A chip as the card station leaves it, with its mark and what was taken before."""
     uid = b"\x04" + household[:5] + bytes([issue])
     credential = Credential(
         household=household, issue=issue, kind=CardKind.CARD, issuer="ID-KT", audience=AUDIENCE,
-        issued_at=NOW - 10 * DAY, expires_at=NOW + 900 * DAY, name="Ibu Uji", chip_uid=uid,
+        issued_at=issued, expires_at=NOW + 900 * DAY, name="Ibu Uji", chip_uid=uid,
     )  # fmt: skip
     content = ChipContent(
         kecamatan, 1, 1, (*HOME_KEYS, AWAY_KEY), issue_credential(credential, issuer)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ledger.element import RedemptionId, Right
 from ledger.entry import CARD_LEAF, Entry, Pending, Redemption, Void
 from sync_agent.errors import ForkError, RefusedThereError, SyncError
 from sync_agent.province.cases import Case
-from tests.simulation import pendings, thief
+from tests.simulation import pendings, thief, verdicts
 from tests.simulation.machine import Machine
 from tests.simulation.road import ProcessRoad
 from tests.simulation.witness import Named, Witness, ordered
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.simulation.story import Story
 
 ROUNDS = 3
+NOTHING: Mapping[Named, int] = {}
 
 
 def reckon(story: Story) -> None:
@@ -32,7 +34,7 @@ def reckon(story: Story) -> None:
     cases_right(story, held)
     forks_right(story, evidence)
     pendings.reckon(story, held)
-    pendings.issuer_checks(story, held)
+    cases_right(story, held, signed=verdicts.bring(story, held))
     if story.thief.kecamatan:
         thief.reckon(story, held, evidence)
     for machine in story.machines:
@@ -166,7 +168,9 @@ def views_equal(story: Story, held: dict[Named, Entry]) -> None:
         )
 
 
-def cases_right(story: Story, held: dict[Named, Entry]) -> None:
+def cases_right(
+    story: Story, held: dict[Named, Entry], signed: Mapping[Named, int] = NOTHING
+) -> None:
     """Exactly the rights that were taken beyond what they hold are cases, with the right winner."""
     witness = story.witness
     by_right: dict[Right, list[Entry]] = defaultdict(list)
@@ -191,14 +195,14 @@ def cases_right(story: Story, held: dict[Named, Entry]) -> None:
     witness.say("every double is found", not missing, f"{len(missing)} not found: {missing[:2]}")
     witness.say("no false accusation", not false, f"{len(false)} cases of nothing: {false[:2]}")
     for right, case in found.items():
-        order = ordered(expected[right], home_of(story, right))
+        order = ordered(expected[right], home_of(story, right), signed)
         told = [claim.id for claim in (*case.counted, *case.losers)]
         witness.say(
             "the winner follows from the records",
             told == [entry.id for entry in order],
             f"{right.text()}: {[id.number() for id in told]}",
         )
-    witness.found["double"] += len(found)
+    witness.found["double, by what chips signed" if signed else "double"] += len(found)
 
 
 def forks_right(story: Story, evidence: dict[Named, Entry]) -> None:

@@ -23,11 +23,13 @@ from sync_agent.stick import Stick
 from tests.simulation.chip_mishaps import (
     RETIRED,
     STOLEN,
+    WEEKS,
     chip_void,
     counterfeits,
     keys_rotated,
     master_stolen,
     replaced_chip,
+    weeks_pass,
 )
 from tests.simulation.disk import Disk
 from tests.simulation.machine import Machine
@@ -44,7 +46,7 @@ def planned(chance: random.Random, redemptions: int, *, theft: bool) -> list[tup
     Args:
         theft: whether a redeem master is stolen.
     """
-    names = [name for name in MISHAPS if name not in {*LATER, *OF_THEFT}]
+    names = [name for name in MISHAPS if name not in {*LATER, *OF_THEFT, WEEKS}]
     plan = [(chance.randrange(20, redemptions - 60), name) for name in names]
     plan = [one for one in plan if one[1] != "chip void"]
     plan.append((chance.randrange(20, 150), "chip void"))  # while something is left
@@ -64,6 +66,8 @@ def planned(chance: random.Random, redemptions: int, *, theft: bool) -> list[tup
         first = chance.randrange(10, redemptions // 2)
         plan = [one for one in plan if one[1] != before]
         plan += [(first, before), (first + chance.randrange(40, redemptions // 3), name)]
+    plan.append((chance.randrange(redemptions // 2, redemptions * 4 // 5), WEEKS))
+    plan.append((chance.randrange(20, redemptions // 2), "replaced chip"))
     return sorted(plan)
 
 
@@ -313,6 +317,7 @@ MISHAPS: dict[str, Callable[[Story], None]] = {
     "late arrivals": late_arrivals,
     "replaced chip": replaced_chip,
     "chip void": chip_void,
+    WEEKS: weeks_pass,
     STOLEN: master_stolen,
     "counterfeits": counterfeits,
     RETIRED: keys_rotated,

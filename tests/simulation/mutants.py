@@ -29,7 +29,7 @@ from ledger.usage_file import read_usage
 from sync_agent import agent
 from sync_agent.province import cases, intake, pendings, schema
 from sync_agent.province.writing import Rows
-from terminal import chip_settle, exposure, redeem
+from terminal import chip_settle, exposure, redeem, redeem_chip
 from tests.simulation.main import tell
 
 SEEDS = 30
@@ -347,6 +347,18 @@ def _unobserved() -> Iterator[None]:
 @mutant("a chip's own records are not looked at")
 def _deaf() -> Iterator[None]:
     with mock.patch.object(chip_settle, "_is_news", return_value=False):
+        yield
+
+
+@mutant("a chip that replaced another serves like a first one")
+def _like_a_first() -> Iterator[None]:
+    with mock.patch.object(redeem_chip, "alone_from", return_value=0):
+        yield
+
+
+@mutant("the issuer's verdicts decide nothing")
+def _unheard_issuer() -> Iterator[None]:
+    with mock.patch.object(cases, "_signed", return_value=1):
         yield
 
 

@@ -10,16 +10,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from card_codec.chip.diversify import NO_KECAMATAN
-from card_codec.chip.record import CardRecord, RecordKind, decode_record
+from card_codec.chip.record import CardRecord, RecordKind
 from ledger.element import RedemptionId
 from ledger.entry import Commit, Entry, Observed, Pending, Void
-from ledger.mac_verdict import Finding
-from provisioning.chip_masters import FileMasters, Master, Purpose
-from provisioning.mac_check import check_commits
-from sync_agent.province.mac_questions import asked_commits
 from sync_agent.province.pendings import Fate
-from tests.simulation.chips import MAC_MASTER
 from tests.simulation.witness import Named
 
 if TYPE_CHECKING:
@@ -56,44 +50,6 @@ def reckon(story: Story, held: Held) -> None:
             f"{id.number()} is said to be {fate}, and is {right}",
         )
         witness.found[f"cut off by chip, for good: {fate}"] += 1
-
-
-def issuer_checks(story: Story, held: Held) -> None:
-    """The issuer's check of Transaction MACs names what counterfeits committed, and that alone.
-
-    Of every redemption it says whose card the chip is as the pending entry does.
-    """
-    masters = FileMasters([Master(Purpose.TMAC, NO_KECAMATAN, 1, MAC_MASTER)])
-    chips = (*story.chips.values(), *story.old_chips.values())
-    genuine = {one for chip in chips for one in chip.signed}
-    whose = {chip.uid: chip.household for chip in chips}
-    # By its chip, too: a fork has two entries under one id, and a counterfeit invents records.
-    named = {
-        (entry.id, entry.content.uid): entry.content.household
-        for entry in held.values()
-        if isinstance(entry.content, Pending)
-    }
-    asked = list(asked_commits(story.town.province._store))
-    enrolled = [(t.ordinal, t.epoch) for t in story.town.terminals]
-    for checked in check_commits(asked, masters, enrolled, whose.get, lambda _: None):
-        said = checked.verdict
-        record = decode_record(said.record)
-        id = RedemptionId(record.terminal, record.epoch, record.seq)
-        family = named.get((id, said.uid))
-        story.witness.say(
-            "the issuer's check says whose chip it is",
-            family is None or said.household == family,
-            f"commit {said.counter} of {said.uid.hex()} is said to be of another family's chip",
-        )
-        if said.finding is Finding.LOST:
-            continue
-        real = (said.uid, said.counter, said.record, said.value) in genuine
-        story.witness.say(
-            "the issuer's check tells counterfeits from chips",
-            said.finding is (Finding.VALID if real else Finding.INVALID),
-            f"commit {said.counter} of {said.uid.hex()} is said to be {said.finding}",
-        )
-        story.witness.found[f"Transaction MAC {said.finding.name.lower()}"] += 1
 
 
 def open_pendings(held: Held) -> dict[RedemptionId, Pending]:

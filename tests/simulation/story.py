@@ -8,7 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from card_codec.reason import Reason
@@ -202,9 +202,18 @@ class Story:
             chip = self.chips[household]
             if household in self.old_chips and self.chance.random() < 0.3:
                 chip = self.old_chips[household]
-            outcome = self.chip_comes(machine, chip, wish)
+            self.chip_shown(machine, chip, wish)
         else:
-            outcome = machine.redeem(self.cards[household, issue], wish)
+            self.note(machine, machine.redeem(self.cards[household, issue], wish))
+
+    def chip_shown(self, machine: Machine, chip: Chip, wish: Request) -> None:
+        """A chip is laid down; with one that replaced another, two officers may agree."""
+        if chip.household in self.old_chips and self.chance.random() < 0.5:
+            wish = replace(wish, second="DUA")
+        self.note(machine, self.chip_comes(machine, chip, wish))
+
+    def note(self, machine: Machine, outcome: Redeemed | Verdict | None) -> None:
+        """What the counter answered."""
         if isinstance(outcome, Redeemed):
             self.witness.printed(machine, outcome)
             machine.last_printed = outcome.number

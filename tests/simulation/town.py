@@ -15,8 +15,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from card_codec.keys import Algorithm, PrivateKey
+from card_codec.reason import Reason
 from card_codec.trust import KeyUse, TrustedKey, TrustList
 from ledger.folder import TerminalFolder, open_folder
+from ledger.policy import ExceptionQuota
 from ledger.rights_file import FLAG_CHIP, MemberRight
 from ledger.roll import Terminal
 from sync_agent.province.province import Province
@@ -31,6 +33,7 @@ HOUSEHOLDS = 66
 HOMES = (KEC_1, KEC_2, KEC_1, KEC_2, KEC_1)
 """Of the terminals; the first of each is the home terminal."""
 AWAY = 30
+EXCEPTIONS = (ExceptionQuota(Reason.CARD_HISTORY_INCOMPLETE, 5),)
 PERSONS = (MemberRight(2, 3, 4), MemberRight(3, 3, 4), MemberRight(3, 4, 1))
 
 
@@ -39,11 +42,13 @@ class Town(SyncWorld):
     """The world of the tests with what happens to it in a long story.
 
     Attributes:
+        verdict: key by which the issuer's verdicts are signed.
         given: redeem masters that the office gives out, by kecamatan and generation.
         sealed: which masters each sealed file holds.
     """
 
     old_issuers: list[PrivateKey] = field(default_factory=list)
+    verdict: PrivateKey = field(default_factory=PrivateKey.generate)
     given: set[tuple[str, int]] = field(default_factory=lambda: {(KEC_1, 1), (KEC_2, 1)})
     sealed: dict[bytes, frozenset[tuple[str, int]]] = field(default_factory=dict)
 
@@ -56,8 +61,11 @@ class Town(SyncWorld):
         return self.sealed[folder.redeem_keys.read_bytes()]
 
     def trust(self) -> TrustList:
-        """Every issuer there ever was, and the province log."""
-        keys = [TrustedKey(self.log.public, KeyUse.LOG, "province", 0, None, None)]
+        """Every issuer there ever was, the province log, and who finds verdicts."""
+        keys = [
+            TrustedKey(self.log.public, KeyUse.LOG, "province", 0, None, None),
+            TrustedKey(self.verdict.public, KeyUse.VERDICT, "ID-KT", 0, None, None),
+        ]
         keys += [
             TrustedKey(issuer.public, KeyUse.ISSUER, "ID-KT", 0, None, None)
             for issuer in (*self.old_issuers, self.issuer)
@@ -153,7 +161,7 @@ def _made() -> Begun:
     folder = Path(tempfile.mkdtemp(prefix="khb-town-", dir=SHM if SHM.is_dir() else None))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with keys_in_order():
-        town = Town(folder, programmes=programmes_with_chips())
+        town = Town(folder, programmes=programmes_with_chips(), exceptions=EXCEPTIONS)
         town.prepare_province()
         folders = []
         for ordinal, home in enumerate(HOMES, 1):

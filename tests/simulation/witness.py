@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,6 +158,7 @@ class Witness:
         given[entry.id, entry.leaf] = element.quantity
         if self.copied(right.household):
             return
+        self._given_to_family(entry, right)
         total = sum(q for (id, _), q in given.items() if (id, b"") not in self.voids)
         for one in self.begun.get(uid, ()):
             id = RedemptionId(one.terminal, one.epoch, one.seq)
@@ -168,6 +169,31 @@ class Witness:
             total <= self.quantity(right),
             f"{entry.id.number()} of {right.text()}: {total} in all, by chip",
         )
+
+    def _given_to_family(self, entry: Entry, right: Right) -> None:
+        """By all its chips together: a chip that replaced another is one of two."""
+        given = [
+            (name, quantity)
+            for (_, of), elements in self.by_chip.items()
+            if of == right
+            for name, quantity in elements.items()
+            if (name[0], b"") not in self.voids
+        ]
+        alone = sum(quantity for name, quantity in given if not self._by_two(self.entries[name]))
+        self.say(
+            "no family is given twice by chip unless two officers agreed",
+            alone <= self.quantity(right),
+            f"{entry.id.number()} of {right.text()}: {alone} in all, by its chips",
+        )
+        if isinstance(entry.content, Pending) and entry.content.issue > 1:
+            by = "two officers" if self._by_two(entry) else "itself"
+            self.found[f"replacement chip served by {by}"] += 1
+        if sum(quantity for _, quantity in given) > self.quantity(right):
+            self.found["given twice by chip where two officers agreed"] += 1
+
+    @staticmethod
+    def _by_two(entry: Entry) -> bool:
+        return isinstance(entry.content, Pending) and entry.content.basis == Basis.EXCEPTION
 
     def took_back(self, machine: Machine, seq: int) -> None:
         """A void was said to be durable."""
@@ -308,14 +334,21 @@ def entries_of(batch: Any) -> list[Entry]:
     return [one if isinstance(one, Entry) else read_entry(one) for one in batch.entries]
 
 
-def ordered(claims: list[Entry], home: int | None) -> list[Entry]:
-    """The order in which claims count, told once more in the witness's own words."""
+def ordered(claims: list[Entry], home: int | None, signed: Mapping[Named, int]) -> list[Entry]:
+    """The order in which claims count, told once more in the witness's own words.
 
-    def place(entry: Entry) -> tuple[int, bytes]:
+    Args:
+        claims: of one right.
+        home: its home terminal.
+        signed: what is known of their chips: 0 signed by them, 2 not; 1 where nothing is.
+    """
+
+    def place(entry: Entry) -> tuple[int, int, bytes]:
         content = entry.content
         assert isinstance(content, Redemption | Pending)
+        known = signed.get((entry.id, entry.leaf), 1)
         if entry.id.terminal == home:
-            return 0, entry.leaf
-        return (2 if content.basis == Basis.EXCEPTION else 1), entry.leaf
+            return known, 0, entry.leaf
+        return known, (2 if content.basis == Basis.EXCEPTION else 1), entry.leaf
 
     return sorted(claims, key=place)

@@ -68,6 +68,7 @@ class Case:
     class_price: int | None = None
     last_minute: int = NOW // 60 - 5
     gap: bool = False
+    alone_from: int = 0
     unfinished: bool = False
     can_be_asked: bool = False
     waived: Reason | None = None
@@ -86,8 +87,9 @@ def programme(case: Case) -> Programme:
     """The programme asked for."""
     return Programme(
         number=1, id="pangan", name=Words("Pangan", "Food"), scope=case.scope, limit=case.limit,
-        unit=Words("paket", "parcel"), contents="", price=case.price, worth=1, on_card=case.gap,
-        windows=case.windows, days_between=case.days_between, away=case.cap,
+        unit=Words("paket", "parcel"), contents="", price=case.price, worth=1,
+        on_card=case.gap or bool(case.alone_from), windows=case.windows,
+        days_between=case.days_between, away=case.cap,
     )  # fmt: skip
 
 
@@ -148,10 +150,11 @@ def given_by_exception(case: Case) -> list[Element]:
 
 def chip(case: Case) -> ChipHere | None:
     """What is known of the chip that was tapped, if one was."""
-    if not (case.gap or case.unfinished or case.can_be_asked):
+    if not (case.alone_from or case.gap or case.unfinished or case.can_be_asked):
         return None
     return ChipHere(
-        is_proved=case.gap,
+        is_proved=case.gap or bool(case.alone_from),
+        alone_from=case.alone_from,
         can_be_asked=case.can_be_asked,
         has_gap=lambda window: case.gap and window.opens == OPENS,
         open_here=frozenset({(OTHER, 1, 17)} if case.unfinished else ()),

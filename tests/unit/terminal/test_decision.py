@@ -40,6 +40,7 @@ RULES: list[tuple[Reason, dict[str, Any]]] = [
     (Reason.TOO_SOON, {"taken": 1, "days_between": 7}),
     (Reason.USE_CHIP, {"flags": FLAG_CHIP}),
     (Reason.CARD_HISTORY_INCOMPLETE, {"gap": True}),
+    (Reason.CARD_HISTORY_INCOMPLETE, {"alone_from": OPENS + 1}),
     (Reason.NOT_SERVED_AWAY, {"home": OTHER, "quota": 0}),
     (Reason.AWAY_QUOTA_USED, {"home": OTHER, "served": 5}),
     (Reason.AWAY_PROGRAMME_USED, {"home": OTHER, "cap": AwayCap(1, 1), "programme_served": 1}),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from ledger.element import RedemptionId
 from ledger.entry import Complaint, Entry
@@ -76,17 +76,27 @@ class ComplaintDesk:
     store: Store
     in_force: Callable[[], Installed]
 
-    def listed(self, *, language: str) -> list[Complained]:
-        """Every complaint, by kecamatan and terminal, the newest of each first.
+    def count(self) -> int:
+        """How many have arrived."""
+        with self.store.reading() as db:
+            return db.execute(select(func.count()).select_from(complaint)).scalar_one()
+
+    def listed(self, *, language: str, most: int | None = None) -> list[Complained]:
+        """Complaints, by kecamatan and terminal, the newest of each first.
+
+        Args:
+            language: of the programmes' names.
+            most: only so many, the newest of all.
 
         Raises:
             ProvinceError: the store failed, or no release was taken yet.
         """
         installed, own = self.in_force(), complaint.c
-        newest = (own.at.desc(), own.epoch.desc(), own.seq.desc())
-        query = select(complaint).order_by(own.kecamatan, own.terminal, *newest)
+        newest = (own.at.desc(), own.terminal, own.epoch.desc(), own.seq.desc())
+        query = select(complaint).order_by(*newest).limit(most)
         with self.store.reading() as db:
-            return [_complained(row, installed, language) for row in db.execute(query)]
+            found = sorted(db.execute(query), key=lambda row: (row.kecamatan, row.terminal))
+        return [_complained(row, installed, language) for row in found]
 
 
 def _complained(row: Row[Any], installed: Installed, language: str) -> Complained:

@@ -162,8 +162,9 @@ def _shown(province: Province, said: Words) -> dict[str, Any]:
         "macs": _shown_macs(province, said),
         "complaints": [
             (one, said.reason(one.reason))
-            for one in province.complaints.listed(language=said.language)
+            for one in province.complaints.listed(language=said.language, most=SHOWN_MAX)
         ],
+        "complained": province.complaints.count(),
         "waiting": [
             (one.redemption, said.say(f"desk.fate.{one.fate}"))
             for one in province.waiting(language=said.language)
@@ -240,7 +241,8 @@ def _data(province: Province, said: Words) -> dict[str, Any]:
             for case, one, what in _shown_macs(province, said)
         ],
         "complaints": [
-            complaint_data(one, said) for one in province.complaints.listed(language=said.language)
+            complaint_data(one, said)
+            for one in province.complaints.listed(language=said.language, most=SHOWN_MAX)
         ],
         "pending": [
             {

@@ -169,6 +169,31 @@ def test_desk_lists_complaints_where_there_are_any(world: SyncWorld) -> None:
     assert [one["number"] for one in data["complaints"]] == ["T001-0004", "T001-0002"]
 
 
+def test_desk_shows_the_newest_and_says_how_many_there_are(
+    world: SyncWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "SHOWN_MAX", 2)
+    for folder, household in ((world.two, world.homes_2[0]), (world.one, world.homes_1[0])):
+        for _ in range(2):
+            complain(world, folder, household)
+        hand_in(world, folder)
+    assert world.province.complaints.count() == 4
+    shown = page(world, "en")
+    assert shown.count("By the record, it was taken already") == 2
+    assert "the newest 2 of 4" in shown
+    assert len(world.province.complaints.listed(language="id")) == 4
+
+
+def test_complaints_are_sealed_into_the_archive_like_every_entry(world: SyncWorld) -> None:
+    complain(world, world.one, world.homes_1[0])
+    complain(world, world.one, None, reason="look_up_unknown", programme=0)
+    hand_in(world, world.one)
+    segment = world.province.seal_segment()
+    assert segment is not None
+    assert segment.entries == 4
+    assert world.province.check_segments() == (1, [])
+
+
 def page(world: SyncWorld, language: Language = "id") -> str:
     """The desk as HTML."""
     shown = pages._shown(world.province, words(language))

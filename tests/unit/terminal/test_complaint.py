@@ -10,6 +10,7 @@ import pytest
 
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
+from ledger import space
 from ledger.entry import Closed, Complaint, Entry, Handover, Kind, Opened, Presented
 from ledger.fsck import check_journal
 from ledger.receipt import VerifiedReceipt, verify_receipt
@@ -151,6 +152,17 @@ def test_complaint_after_the_close_opens_the_day(point: Point) -> None:
     filed(point, 1)
     assert isinstance(entries(point)[-2].content, Opened)
     assert clean(point)
+
+
+def test_disk_that_is_nearly_full_still_keeps_a_refusal_and_its_complaint(point: Point) -> None:
+    point.counter.close()
+    room = space.ROOM_MIN - 1
+    clock = point.world.clock
+    point.counter = open_counter(point.folder, clock=clock, free=lambda _: room)
+    refusal = refused(point, "mawar")
+    assert (refusal.reason, refusal.entry) == (Reason.DISK_FULL, 1)
+    assert filed(point, refusal.entry).complaint.reason == "disk_full"
+    assert kinds(point) == [Kind.REFUSAL, Kind.COMPLAINT]
 
 
 def test_before_a_ledger_is_here_a_family_gets_its_number_all_the_same(point: Point) -> None:

@@ -81,7 +81,7 @@ def check_backup(folder: Path) -> tuple[Manifest, Checked]:
             manifest = msgspec.json.decode(file.read(MANIFEST_BYTES_MAX + 1), type=Manifest)
         key = PublicKey.from_spki(bytes.fromhex(manifest.spki))
     except OSError as error:
-        raise JournalError(f"no copy of a journal in {folder}; check --from") from error
+        raise JournalError(f"no copy of a journal in {folder}; name the folder of one") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, CardCodecError) as error:
         raise JournalError(f"{folder / MANIFEST} is damaged: {error}") from error
     copy = folder / NAME

@@ -20,6 +20,9 @@ from card_codec.keys import PrivateKey
 from ledger.errors import FolderError
 from ledger.record import Kecamatan, ShortText
 
+WRITING = ".writing-"
+"""So begins the name of a file that is not whole yet; a power cut may leave one."""
+
 
 class TerminalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``terminal.toml`` says.
@@ -169,7 +172,7 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=WRITING)
         try:
             with os.fdopen(handle, "wb") as file:
                 os.fchmod(file.fileno(), mode)

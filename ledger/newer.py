@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from ledger.journal import Journal
 from ledger.rights import Rights
 
 DISTRIBUTION = "huma-betang"
+_NUMBERS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){0,3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,18 @@ def newer_there(journal: Journal, rights: Rights | None) -> Newer:
 
 @cache
 def software_version() -> str:
-    """Of this software, ``0.1.0``; ``0`` where it was not installed as a whole."""
+    """Of this software, ``0.1.0``; ``0`` where it was not installed as a whole.
+
+    What follows the numbers, as in ``0.2.0rc1``, is left out: no acknowledgement may say it, and
+    one that did would be believed by no terminal.
+    """
     try:
-        return version(DISTRIBUTION)
+        numbers = _NUMBERS.match(version(DISTRIBUTION))
     except PackageNotFoundError:
-        return "0"
+        numbers = None
+    return numbers[0] if numbers else "0"
 
 
 def _parts(software: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in software.split(".") if part)
+    parts = [int(part) for part in software.split(".") if part]
+    return tuple(parts + [0] * (4 - len(parts)))

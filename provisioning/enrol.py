@@ -2,13 +2,15 @@
 
 The terminal made its key itself and shows only the public half (``keys/terminal.pub``). It gets
 ``terminal.toml``, the root of trust and a road token; the office keeps a hash of the token. The
-terminal serves once the next publication lists it in the roll.
+terminal serves once the next publication lists it in the roll. A machine that takes the place of
+another is enrolled under its number, in the next epoch. One that was stolen is shut out.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from ledger.access import token_hash
 from ledger.errors import RecordError
 from ledger.folder import TerminalConfig, write_whole
 from ledger.repository import Repository
+from ledger.roll import terminal_name
 from ledger.sealing import read_recipient
 from provisioning.errors import ProvisioningError, WrongUseError
 from provisioning.office import Office
@@ -30,6 +33,8 @@ TOKEN_BYTES = 32
 ORDINAL_MAX = 0xFFFF
 AWAY_MAX = 0xFFFF
 FIRST_EPOCH = 1
+EPOCH_MAX = 0xFF
+_NAME = re.compile(r"T([0-9]{3,5})(?:\.([0-9]{1,3}))?\Z", re.ASCII)
 SEALING = Path("keys") / "sealing.pub"
 """Below the terminal's folder; its secret half never leaves it."""
 
@@ -47,6 +52,7 @@ class Enrolment:
         province_url: base URL of the province's intake.
         officer: initials of who serves, up to 12 characters.
         language: ``id`` or ``en``.
+        again: number of the terminal whose place this machine takes; None for a new terminal.
     """
 
     name: str
@@ -57,6 +63,7 @@ class Enrolment:
     province_url: str
     officer: str
     language: str = "id"
+    again: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ def enrol(
         randomness: gives that many random bytes (``secrets.token_bytes``).
 
     Raises:
-        ProvisioningError: no public key there, one already enrolled, an unknown kecamatan.
+        ProvisioningError: no public key there, one enrolled already, an unknown kecamatan or place.
         WrongUseError: a value out of bounds.
     """
     holds = tuple(sorted({enrolment.home, *enrolment.holds}))
@@ -98,11 +105,11 @@ def enrol(
     root = _newest_root(office)
     token = randomness(TOKEN_BYTES).hex()
     with office.roster.db.atomic():
-        ordinal = _next_ordinal(office)
-        config = _config_text(enrolment, ordinal)
+        ordinal, epoch = _place(office, enrolment.again)
+        config = _config_text(enrolment, ordinal, epoch)
         row = {
             "ordinal": ordinal,
-            "epoch": FIRST_EPOCH,
+            "epoch": epoch,
             "name": enrolment.name,
             "point": enrolment.point,
             "home": enrolment.home,
@@ -113,11 +120,11 @@ def enrol(
             "shut_out": None,
         }
         office.roster.db.table("terminal").insert(row)
-        office.roster.insert_all("terminal_holds", [(ordinal, FIRST_EPOCH, k) for k in holds])
-        sealing = [] if recipient is None else [(ordinal, FIRST_EPOCH, recipient)]
+        office.roster.insert_all("terminal_holds", [(ordinal, epoch, k) for k in holds])
+        sealing = [] if recipient is None else [(ordinal, epoch, recipient)]
         office.roster.insert_all("terminal_sealing", sealing)
         _give_papers(terminal, root=root, token=token, config=config)
-    return Enrolled(ordinal, FIRST_EPOCH, terminal / "terminal.toml")
+    return Enrolled(ordinal, epoch, terminal / "terminal.toml")
 
 
 def _give_papers(terminal: Path, *, root: bytes, token: str, config: str) -> None:
@@ -125,6 +132,42 @@ def _give_papers(terminal: Path, *, root: bytes, token: str, config: str) -> Non
     write_whole(terminal / "keys" / "root.json", root)
     write_whole(terminal / "keys" / "road.token", token.encode(), mode=0o600)
     write_whole(terminal / "terminal.toml", config.encode())
+
+
+def shut_out(office: Office, name: str, *, now: int) -> bool:
+    """Shut a terminal out: from the next publication on, nothing of it is taken or given to it.
+
+    Args:
+        office: the open office.
+        name: as people read it: ``T001``, or ``T001.2`` in its second epoch.
+        now: Unix seconds; stands in the roll.
+
+    Returns:
+        False when it was shut out already; since when does not change.
+
+    Raises:
+        ProvisioningError: no such terminal is enrolled.
+        WrongUseError: no name of a terminal.
+    """
+    match = _NAME.match(name)
+    if match is None:
+        raise WrongUseError(
+            f"{name[:40]!r} is no terminal; write T001, or T001.2 for its second epoch"
+        )
+    ordinal, epoch = (int(part or FIRST_EPOCH) for part in match.groups())
+    db = office.roster.db
+    with db.atomic():
+        found = db.execute(
+            "SELECT shut_out FROM terminal WHERE ordinal = ? AND epoch = ?", (ordinal, epoch)
+        ).fetchone()
+        if found is None:
+            raise ProvisioningError(
+                f"no terminal {terminal_name(ordinal, epoch)} is enrolled; check the number"
+            )
+        if found[0] is not None:
+            return False
+        db.table("terminal").update((ordinal, epoch), {"shut_out": now})
+    return True
 
 
 def seal_to(office: Office, terminal: Path) -> int:
@@ -248,6 +291,24 @@ def _newest_root(office: Office) -> bytes:
     return (repository.metadata / f"{versions[-1]}.root.json").read_bytes()
 
 
+def _place(office: Office, again: int | None) -> tuple[int, int]:
+    """Ordinal and epoch: the next number, or the next epoch of the terminal it takes over."""
+    if again is None:
+        return _next_ordinal(office), FIRST_EPOCH
+    (last,) = office.roster.db.execute(
+        "SELECT max(epoch) FROM terminal WHERE ordinal = ?", (again,)
+    ).fetchone()
+    if last is None:
+        raise ProvisioningError(
+            f"no terminal {again} is enrolled whose place could be taken; leave --again out"
+        )
+    if last >= EPOCH_MAX:
+        raise ProvisioningError(
+            f"terminal {again} has had all {EPOCH_MAX} epochs; enrol a new one without --again"
+        )
+    return again, int(last) + 1
+
+
 def _next_ordinal(office: Office) -> int:
     (last,) = office.roster.db.execute("SELECT max(ordinal) FROM terminal").fetchone()
     ordinal = (last or 0) + 1
@@ -256,11 +317,11 @@ def _next_ordinal(office: Office) -> int:
     return int(ordinal)
 
 
-def _config_text(enrolment: Enrolment, ordinal: int) -> str:
+def _config_text(enrolment: Enrolment, ordinal: int, epoch: int) -> str:
     """``terminal.toml``, checked by reading it as the terminal will."""
     values: dict[str, int | str] = {
         "ordinal": ordinal,
-        "epoch": FIRST_EPOCH,
+        "epoch": epoch,
         "name": enrolment.name,
         "point": enrolment.point,
         "officer": enrolment.officer,

@@ -21,6 +21,11 @@ from provisioning.policy_rows import (
 )
 from provisioning.toml_lines import Path
 
+WITHOUT_THEIR_CHIP = {
+    Reason.USE_CHIP: "is dead",
+    Reason.CARD_HISTORY_INCOMPLETE: "was replaced",
+}
+"""Refusals that a family with a chip meets by no fault of its own, and why."""
 YEAR_MIN, YEAR_MAX = 2000, 2199
 NEVER_ON_CARD = frozenset({Limit.VISITS, Limit.STATUS})
 WITHOUT_STOCK = frozenset({Limit.VISITS, Limit.STATUS, Limit.MONEY})
@@ -54,6 +59,7 @@ def find_faults(table: PolicyTable) -> Iterator[Fault]:
     yield from _one_of_faults(table, programmes)
     yield from _home_faults(table, programmes)
     yield from _exception_faults(table)
+    yield from _chip_faults(table)
     yield from _ladder_faults(table)
     yield from _doubled("chip_keys", [row.kecamatan for row in table.chip_keys], "kecamatan")
 
@@ -222,6 +228,20 @@ def _exception_faults(table: PolicyTable) -> Iterator[Fault]:
                 f"two officers cannot set {row.reason!r} aside; name one of {', '.join(allowed)}",
             )
     yield from _doubled("exception", [row.reason for row in table.exception], "reason")
+
+
+def _chip_faults(table: PolicyTable) -> Iterator[Fault]:
+    """Where chips carry a programme, nobody is turned away for a dead chip or a new one."""
+    carried = next((at for at, row in enumerate(table.programme) if row.on_card), None)
+    named = {row.reason for row in table.exception if row.per_day}
+    for reason, family in WITHOUT_THEIR_CHIP.items():
+        if carried is not None and reason not in named:
+            yield Fault(
+                ("programme", carried, "on_card"),
+                f"programme {table.programme[carried].id}, key on_card",
+                f"a family whose chip {family} could not be served; add an [[exception]] with the"
+                f" reason {reason}, or set it to false",
+            )
 
 
 def _ladder_faults(table: PolicyTable) -> Iterator[Fault]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.element import RedemptionId
+from ledger.errors import FolderError
 from ledger.folder import TerminalFolder, write_whole
 from ledger.head_code import head_code
 from ledger.in_box import list_brought
@@ -235,8 +236,13 @@ def _acknowledged(folder: TerminalFolder) -> str | None:
 @contextmanager
 def _alone(out_box: Path) -> Iterator[None]:
     """One run at a time: two would send the same entries twice over a thin line."""
-    out_box.mkdir(parents=True, exist_ok=True)
-    handle = os.open(out_box / ".road", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        out_box.mkdir(parents=True, exist_ok=True)
+        handle = os.open(out_box / ".road", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise FolderError(
+            f"cannot write {out_box}: {error.strerror}; nothing was sent, look to the disk"
+        ) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

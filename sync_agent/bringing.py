@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ledger.errors import RecordError
-from ledger.folder import write_whole
+from ledger.folder import WRITING, write_whole
 from ledger.in_box import read_brought
 from ledger.usage_file import USAGE_SIZE_MAX, read_usage
 from sync_agent.errors import NotOursError
@@ -143,7 +143,8 @@ def _count_elements(data: bytes) -> int:
 def _sweep(in_box: Path, offered: set[str], *, now: int) -> None:
     """Remove what lies in the in-box, is ours by its name, and is neither offered nor recent."""
     for path in _lying(in_box):
-        if path in offered or not is_in_box_path(path):
+        half = path.rpartition("/")[2].startswith(WRITING)  # of a write that power cut off
+        if path in offered or not (half or is_in_box_path(path)):
             continue
         file = in_box / path
         with suppress(OSError):  # what cannot be swept now is swept next time

@@ -129,10 +129,13 @@ class Stick:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+                # So that it is read back from the stick, and not from memory.
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             os.rename(passing, name, src_dir_fd=directory, dst_dir_fd=directory)
             os.fsync(directory)
-        except OSError:
-            os.unlink(passing, dir_fd=directory)
+        except BaseException:
+            with suppress(OSError):  # it bears its name already, or the stick is gone
+                os.unlink(passing, dir_fd=directory)
             raise
 
     @contextmanager
@@ -146,8 +149,11 @@ class Stick:
         except OSError as error:
             raise self._unfit(str(self.root), error) from error
         try:
-            for step in steps:
-                following = self._step(directory, step, make=make)
+            for depth, step in enumerate(steps, 1):
+                try:
+                    following = _step(directory, step, make=make)
+                except OSError as error:
+                    raise self._unfit("/".join(steps[:depth]), error) from error
                 if following is None:
                     yield None
                     return
@@ -157,21 +163,20 @@ class Stick:
         finally:
             os.close(directory)
 
-    def _step(self, directory: int, step: str, *, make: bool) -> int | None:
-        try:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(step, 0o755, dir_fd=directory)
-            return os.open(step, _DIRECTORY, dir_fd=directory)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._unfit(step, error) from error
-
     def _unfit(self, path: str, error: OSError) -> StickError:
         link = error.errno in {errno.ELOOP, errno.ENOTDIR}
         why = "a link or a file stands in its way" if link else error.strerror
         return StickError(f"{path} on {self.root} cannot be used: {why}; use another stick")
+
+
+def _step(directory: int, step: str, *, make: bool) -> int | None:
+    if make:
+        with suppress(FileExistsError):
+            os.mkdir(step, 0o755, dir_fd=directory)
+            os.fsync(directory)
+    with suppress(FileNotFoundError):
+        return os.open(step, _DIRECTORY, dir_fd=directory)
+    return None
 
 
 def _plain(look: os.stat_result) -> bool:

@@ -13,11 +13,12 @@ import typer
 from card_codec.credential import CardKind
 from card_codec.trust import encode_trust_list
 from ledger.folder import write_whole
+from ledger.roll import terminal_name
 from provisioning.cards import IssuedCard, Order, issue_card
 from provisioning.cli.program import Json, OfficeDir, app, household_id, report
 from provisioning.decree import full_trust
 from provisioning.demo import make_demo_office
-from provisioning.enrol import Enrolment, enrol, seal_to
+from provisioning.enrol import Enrolment, enrol, seal_to, shut_out
 from provisioning.errors import WrongUseError
 from provisioning.listing import list_households
 from provisioning.look_up_tags import demo_numbers, read_numbers, tag_numbers
@@ -76,6 +77,10 @@ def enrol_command(
     away: Annotated[int, typer.Option(help="Households it may serve away from home.")] = 0,
     officer: Annotated[str, typer.Option(help="Initials of who serves.")] = "-",
     language: Annotated[str, typer.Option(help="Language of its page: id or en.")] = "id",
+    again: Annotated[
+        int | None,
+        typer.Option(help="Number of the terminal whose place it takes, in a new epoch.", min=1),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Enrol a terminal: its key into the roster, its papers into its folder."""
@@ -88,6 +93,7 @@ def enrol_command(
         province_url=province_url,
         officer=officer,
         language=language,
+        again=again,
     )
     with open_office(office.resolve()) as opened:
         done = enrol(
@@ -104,8 +110,26 @@ def enrol_command(
         "home": home,
         "config": str(done.config),
     }
-    words = f"Terminal {done.ordinal} enrolled; publish again to list it: {done.config}"
+    which = terminal_name(done.ordinal, done.epoch)
+    words = f"Terminal {which} enrolled; publish again to list it: {done.config}"
     report(told, words, as_json=as_json)
+
+
+@app.command("shut-out")
+def shut_out_command(
+    office: OfficeDir,
+    terminal: Annotated[str, typer.Option(help="T001, or T001.2 for its second epoch.")],
+    as_json: Json = False,
+) -> None:
+    """Shut a stolen or lost terminal out; it is never let in again, but may be enrolled anew."""
+    with open_office(office.resolve()) as opened:
+        new = shut_out(opened, terminal, now=int(time.time()))
+    words = (
+        f"{terminal} is shut out; publish now, and let the province take the release"
+        if new
+        else f"{terminal} was shut out already; nothing was changed"
+    )
+    report({"terminal": terminal, "new": new}, words, as_json=as_json)
 
 
 @app.command("seal-to")

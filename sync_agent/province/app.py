@@ -28,7 +28,7 @@ from sync_agent.province.doors import (
 from sync_agent.province.edge import Edge, add_edge
 from sync_agent.province.pages import add_desk
 from sync_agent.province.province import Province
-from sync_agent.province.room import Room
+from sync_agent.province.room import Room, Turns
 
 PATH_LENGTH_MAX = 300
 ZSTD = "zstd"
@@ -74,7 +74,7 @@ def create_api(
 
 
 def _add_uploads(app: FastAPI, province: Province, rate: Rate) -> None:
-    room = Room(BODIES_BYTES_MAX)
+    room, turns = Room(BODIES_BYTES_MAX), Turns()
 
     def take(data: bytes, terminal: Terminal) -> bytes:
         return write_taken(province.take(data, road="http", sender=terminal))
@@ -83,9 +83,10 @@ def _add_uploads(app: FastAPI, province: Province, rate: Rate) -> None:
     async def batch(request: Request) -> Response:
         """Take a batch; the answer is its acknowledgement."""
         terminal = terminal_at(request, province.in_force(), rate)
-        async with room.held(declared_length(request)):
-            data = await batch_body(request)
-            answer = await run_in_threadpool(take, data, terminal)
+        with turns.taken((terminal.ordinal, terminal.epoch)):
+            async with room.held(declared_length(request)):
+                data = await batch_body(request)
+                answer = await run_in_threadpool(take, data, terminal)
         return Response(answer, media_type=TAKEN_TYPE)
 
 

@@ -18,8 +18,9 @@ from ledger.errors import FolderError
 from ledger.head_code import read_code, read_id
 from ledger.mac_verdict import FILE_SIZE_MAX
 from sync_agent.province.accounts import Listed
+from sync_agent.province.case_records import CaseRecord
 from sync_agent.province.cases import Case
-from sync_agent.province.complaints import complaint_data
+from sync_agent.province.complaints import complaint_data, complaint_line
 from sync_agent.province.evidence import ChainCase, Shown
 from sync_agent.province.folder import (
     KEY_NAMES,
@@ -161,7 +162,7 @@ def restored(config: Config, as_json: Json = False) -> None:
 def cases(config: Config, as_json: Json = False) -> None:
     """List every double with the record that counts, forks, missing entries, false signatures."""
     with _opened(config) as province:
-        found = [_case(case) for case in province.cases()]
+        found = _cases(province)
         chains = [_chain_case(case) for case in province.chain_cases()]
         macs = [_mac_case(case) for case in province.macs.cases()]
     words = [f"{c['right']}: {c['winner']} counts, not {c['losers']}" for c in found]
@@ -176,14 +177,9 @@ def complaints(config: Config, as_json: Json = False) -> None:
     """List the complaints of families about refusals, by kecamatan and terminal."""
     with _opened(config) as province:
         said = words_in("en" if province.folder.config.language == "en" else "id")
-        found = [
-            complaint_data(one, said) for one in province.complaints.listed(language=said.language)
-        ]
-    lines = [
-        f"{c['kecamatan']} {c['terminal']}: {c['number']} of {c['at']}, {c['programme'] or '-'}:"
-        f" {c['why']} ({c['reason']})"
-        for c in found
-    ]
+        listed = province.complaints.listed(language=said.language)
+    lines = [complaint_line(one, said) for one in listed]
+    found = [complaint_data(one, said) for one in listed]
     _say(found, "\n".join(lines) or "no complaint", as_json)
 
 
@@ -192,7 +188,7 @@ def reconcile(config: Config, as_json: Json = False) -> None:
     """Judge every right anew by the plain rule, and settle each window two weeks after its end."""
     with _opened(config) as province:
         settled = [asdict(one) for one in province.settle()]
-        found = [_case(case) for case in province.cases()]
+        found = _cases(province)
         report = {"redemptions": province.received(), "settled": settled, "cases": found}
     words = (
         f"{report['redemptions']} redemptions, {len(found)} cases, {len(settled)} windows settled"
@@ -334,7 +330,13 @@ def redemptions(config: Config, as_json: Json = False) -> None:
     _say(found, "\n".join(words) or "no redemption", as_json)
 
 
-def _case(case: Case) -> dict[str, object]:
+def _cases(province: Province) -> list[dict[str, object]]:
+    cases = province.cases()
+    records = province.case_records(cases)
+    return [_case(case, own) for case, own in zip(cases, records, strict=True)]
+
+
+def _case(case: Case, records: list[CaseRecord]) -> dict[str, object]:
     found = {
         claim.id.number(): claim.finding.name.lower()
         for claim in (*case.counted, *case.losers)
@@ -346,6 +348,8 @@ def _case(case: Case) -> dict[str, object]:
         "winner": case.winner,
         "losers": [claim.id.number() for claim in case.losers],
         "settled": case.settled,
+        "why": case.why.value,
+        "records": [asdict(record) for record in records],
     }
     return told | ({"signatures": found} if found else {})  # only the issuer's word is one
 

@@ -69,6 +69,12 @@ def complaint_data(one: Complained, said: Words) -> dict[str, object]:
     return asdict(one) | {"household": household, "at": at, "why": said.reason(one.reason)}
 
 
+def complaint_line(one: Complained, said: Words) -> str:
+    """The same as one line for a person."""
+    about = f"{one.programme or '-'}: {said.reason(one.reason)} ({one.reason})"
+    return f"{one.kecamatan} {one.terminal}: {one.number}, {said.when(one.at)}, {about}"
+
+
 @dataclass(frozen=True, slots=True)
 class ComplaintDesk:
     """The complaints that a store holds, said by the release in force."""

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, sel
 from card_codec.refusal import Refused
 from card_codec.trust import TrustList
 from ledger.element import RedemptionId
+from ledger.entry import Entry, Sealed
 from ledger.head_code import head_code
 from ledger.receipt import verify_receipt
 from ledger.roll import Roll, terminal_name, trusted_key
@@ -131,11 +132,26 @@ def keep_fork(db: Connection, batch: Batch, data: bytes, *, differs: int, at: in
 
 def keep_missing(db: Connection, batch: Batch, data: bytes, *, at: int) -> None:
     """Keep the proof that entries exist which never arrived, once."""
+    _keep_proof(db, batch.entries[-1].id, batch.entries[-1].leaf, data, at=at)
+
+
+def keep_followed(db: Connection, first: Entry, *, at: int) -> None:
+    """Keep what a new epoch's first entry proves of the one before, whose copy was brought back.
+
+    That epoch's machine is gone: what it had not sent lies in the copy alone, and is owed until
+    somebody hands it in.
+    """
+    said, own = first.content, first.id
+    if isinstance(said, Sealed) and said.epoch < own.epoch and said.seq:
+        before = RedemptionId(own.terminal, said.epoch, said.seq)
+        _keep_proof(db, before, said.head, first.data, at=at)
+
+
+def _keep_proof(db: Connection, id: RedemptionId, leaf: bytes, data: bytes, *, at: int) -> None:
     of_terminal = select(func.count()).select_from(missing)
-    count = db.execute(of_terminal.where(missing.c.terminal == batch.terminal)).scalar_one()
+    count = db.execute(of_terminal.where(missing.c.terminal == id.terminal)).scalar_one()
     if count < KEPT_MAX:
-        leaf = batch.entries[-1].leaf
-        add_once(db, missing, [(batch.terminal, batch.epoch, batch.end, leaf, at, data)])
+        add_once(db, missing, [(id.terminal, id.epoch, id.seq, leaf, at, data)])
 
 
 def hold_code(db: Connection, id: RedemptionId, code: str, *, at: int) -> Shown:

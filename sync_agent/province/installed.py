@@ -33,14 +33,21 @@ class Installed:
         Raises:
             IntakeRefusedError: not in the roll, or shut out.
         """
+        terminal = self.listed(ordinal, epoch)
+        if terminal.shut_out is not None:
+            raise shut_out(terminal)
+        return terminal
+
+    def listed(self, ordinal: int, epoch: int) -> Terminal:
+        """An enrolled terminal, also one that is shut out.
+
+        Raises:
+            IntakeRefusedError: not in the roll.
+        """
         terminal = self.rights.roll.terminal(ordinal, epoch)
         if terminal is None:
             raise IntakeRefusedError(
                 403, "not_enrolled", f"terminal {ordinal}, epoch {epoch}, is not in the roll"
-            )
-        if terminal.shut_out is not None:
-            raise IntakeRefusedError(
-                403, "shut_out", f"terminal {ordinal}, epoch {epoch}, is shut out; ask the office"
             )
         return terminal
 
@@ -73,6 +80,12 @@ class Installed:
         if listed is None:
             return None
         return self.rights.policy.home_terminal(listed.row.desa, right.programme)
+
+
+def shut_out(terminal: Terminal) -> IntakeRefusedError:
+    """What whoever comes from a terminal that is shut out is told."""
+    which = f"terminal {terminal.ordinal}, epoch {terminal.epoch}"
+    return IntakeRefusedError(403, "shut_out", f"{which}, is shut out; ask the office")
 
 
 class ReleaseInForce:

@@ -27,11 +27,12 @@ from sync_agent.province.evidence import (
     first_difference,
     hold_code,
     keep_evidence,
+    keep_followed,
     keep_fork,
     keep_missing,
     read_slip,
 )
-from sync_agent.province.installed import Installed
+from sync_agent.province.installed import Installed, shut_out
 from sync_agent.province.store import (
     HeldHead,
     Store,
@@ -88,9 +89,12 @@ class Intake:
         """
         batch = _read(data)
         _through_own_door(batch, arrival.sender)
-        terminal = self._in_force().terminal(batch.terminal, batch.epoch)
+        terminal = self._in_force().listed(batch.terminal, batch.epoch)
         key = PublicKey.from_spki(terminal.spki)
-        check_batch(batch, key)
+        try:
+            check_batch(batch, key)
+        except IntakeRefusedError as error:
+            raise (error if terminal.shut_out is None else shut_out(terminal)) from error
         return Checked(batch, data, terminal, genesis(batch.terminal, batch.epoch, key), arrival)
 
     def store(self, group: Sequence[Checked]) -> list[Taken | IntakeRefusedError]:
@@ -171,6 +175,8 @@ class _Taking:
 
     def take(self, checked: Checked) -> Taken | IntakeRefusedError:
         batch = checked.batch
+        if checked.terminal.shut_out is not None:
+            return self._set_aside(checked)
         held = self._waiting.get(checked.chain)
         if held is None or (batch.start, batch.entries[0].body.prev) != (held.seq + 1, held.leaf):
             self._flush()
@@ -181,6 +187,16 @@ class _Taking:
         if batch.end <= held.seq:
             return self._repeated(batch)
         return self._accept(checked, held)
+
+    def _set_aside(self, checked: Checked) -> IntakeRefusedError:
+        """Nothing of a terminal that is shut out is taken as true, and nothing is thrown away.
+
+        What a stick brings may have been laid on it before the theft; people decide.
+        """
+        batch, arrival = checked.batch, checked.arrival
+        if arrival.road != HTTP:
+            keep_evidence(self._db, batch, checked.beginning, data=checked.data, at=arrival.at)
+        return shut_out(checked.terminal)
 
     def _refusal(self, checked: Checked, held: HeldHead) -> IntakeRefusedError | None:
         batch, arrival = checked.batch, checked.arrival
@@ -210,6 +226,8 @@ class _Taking:
         batch, arrival, last = checked.batch, checked.arrival, checked.batch.entries[-1]
         new = batch.entries[held.seq + 1 - batch.start :]
         self.rows.add_entries(new, checked.terminal, at=arrival.at)
+        if held.seq == 0:
+            keep_followed(self._db, new[0], at=arrival.at)
         said = Acknowledgement(
             "khb-ack-2", batch.terminal, batch.epoch, batch.end, last.leaf, arrival.at,
             self._ledger, software_version(),

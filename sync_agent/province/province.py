@@ -17,6 +17,7 @@ from sync_agent.errors import IntakeRefusedError, ProvinceError, SyncError
 from sync_agent.messages import TIMESTAMP_PATH, HeadAnswer, OfferItem, Taken
 from sync_agent.province import accounts
 from sync_agent.province.accounts import Listed, Waiting
+from sync_agent.province.case_records import CaseRecord, case_records
 from sync_agent.province.cases import Case
 from sync_agent.province.complaints import ComplaintDesk
 from sync_agent.province.evidence import ChainCase, Shown, chain_cases
@@ -175,7 +176,7 @@ class Province:
         return take_release(self.folder, self._store, source, now=self._now())
 
     def restored(self) -> int:
-        """Publish after a folder was put back from a copy; returns the ledger version published."""
+        """Put back from a copy: publish so that terminals follow again; the ledger's version."""
         return publish_restored(self.folder, now=self._now())
 
     def block(self, household: bytes, issue: int, reason: str) -> bool:
@@ -184,13 +185,9 @@ class Province:
         Raises:
             ProvinceError: no such household.
         """
+        folder, store, now = self.folder, self._store, self._now()
         return publish_block(
-            self.folder,
-            self._store,
-            household=household,
-            issue=issue,
-            reason=reason,
-            now=self._now(),
+            folder, store, household=household, issue=issue, reason=reason, now=now
         )
 
     def cases(self) -> list[Case]:
@@ -198,6 +195,11 @@ class Province:
         keys = _log_keys(self.folder, installed := self.in_force())
         with self._store.reading() as db:
             return find_cases(db, installed, settlements(db, keys))
+
+    def case_records(self, cases: Sequence[Case]) -> list[list[CaseRecord]]:
+        """The records of each case, as evidence."""
+        with self._store.reading() as db:
+            return [case_records(db, case) for case in cases]
 
     def waiting(self, *, language: str) -> list[Waiting]:
         """Redemptions by chip that were cut off, and what is known of each."""

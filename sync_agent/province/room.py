@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from sync_agent.errors import IntakeRefusedError
+
+UPLOADS_AT_ONCE = 4
+"""Of one terminal, which has one under way: others were cut off and are not given up here yet."""
 
 
 class Room:
@@ -53,3 +58,29 @@ class Room:
             if not turn.cancelled():
                 self._free -= count
                 turn.set_result(None)
+
+
+class Turns:
+    """At most so many uploads of one terminal at once: one that stalls keeps no other out."""
+
+    def __init__(self, most: int = UPLOADS_AT_ONCE) -> None:
+        self._most = most
+        self._under_way: Counter[tuple[int, int]] = Counter()
+
+    @contextmanager
+    def taken(self, caller: tuple[int, int]) -> Iterator[None]:
+        """Take a turn for an upload of this terminal and epoch.
+
+        Raises:
+            IntakeRefusedError: it has as many under way as it may.
+        """
+        if self._under_way[caller] >= self._most:
+            words = f"{self._most} uploads of this terminal are under way; wait for them"
+            raise IntakeRefusedError(429, "too_many", words)
+        self._under_way[caller] += 1
+        try:
+            yield
+        finally:
+            self._under_way[caller] -= 1
+            if not self._under_way[caller]:
+                del self._under_way[caller]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,11 +181,24 @@ def _name(number: int) -> str:
 def _keep(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(exist_ok=True)
+        _set_aside(path, data)
         write_whole(path, data, mode=0o444)
         if path.read_bytes() != data:
             raise ProvinceError(f"{path} gave back other bytes than were written; use another disk")
     except (OSError, LedgerError) as error:
         raise ProvinceError(f"cannot write {path}: {error}; nothing was sealed") from error
+
+
+def _set_aside(path: Path, data: bytes) -> None:
+    """Keep what lies there under another name: the store was put back from a copy.
+
+    It holds what was accepted after the copy was made, and may be all that still does.
+    """
+    with suppress(FileNotFoundError):
+        held = path.read_bytes()
+        if held != data:
+            digest = hashlib.sha256(held).hexdigest()
+            path.rename(path.with_name(f"former-{path.stem}-{digest[:16]}.parquet"))
 
 
 def _written(entries: list[Entry]) -> bytes:

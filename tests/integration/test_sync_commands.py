@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -162,7 +164,8 @@ def test_whole_road_by_commands(world: SyncWorld, config: Path, tmp_path: Path) 
         right = f"{household.hex()}/0/1/1"
         (case,) = cases
         assert (case["kind"], case["right"], case["settled"]) == ("double", right, False)
-        assert (case["winner"], case["losers"]) == (first, [second])
+        assert (case["winner"], case["losers"], case["why"]) == (first, [second], "home")
+        _check_records(case["records"], first, second)
         listed = report("province", "redemptions", "--config", config.parent)
         assert {r["number"] for r in listed} == {first, second}
         blocked = report(
@@ -181,6 +184,20 @@ def test_whole_road_by_commands(world: SyncWorld, config: Path, tmp_path: Path) 
     stick.mkdir()
     assert report("province", "once", "--config", config, "--with", stick)["terminals"] == 2
     assert report("once", "--config", one, "--with", stick)["ledger_version"] == 5
+
+
+def _check_records(records: list[dict[str, Any]], first: str, second: str) -> None:
+    """Who decides about people needs each record, its officer, its ledger and when it came."""
+    assert [(r["number"], r["counts"]) for r in records] == [(first, True), (second, False)]
+    for one in records:
+        assert one.keys() == {
+            *("number", "counts", "at", "officer", "ledger", "quantity", "basis", "at_home"),
+            *("late", "leaf", "acknowledged", "received", "road"),
+        }
+        assert (one["officer"], one["ledger"], one["road"]) == ("UJI", 1, "http")
+        assert one["acknowledged"] == one["number"], "each came in a batch of its own"
+        assert one["at"] > 0 < one["received"]
+        assert re.fullmatch(r"[0-9a-f]{64}", one["leaf"])
 
 
 def test_wrong_use_is_one_sentence_and_exit_2(world: SyncWorld, config: Path) -> None:

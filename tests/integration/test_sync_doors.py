@@ -3,7 +3,9 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -12,6 +14,7 @@ import pytest
 from sync_agent.batch import BATCH_SIZE_MAX
 from sync_agent.messages import BATCH_TYPE, MARK
 from sync_agent.province.doors import Rate
+from sync_agent.province.room import UPLOADS_AT_ONCE
 from sync_agent.province.server import Ready
 from tests.sync_world import TOKEN, SyncWorld, batch_of, small_world, sync
 from tests.world import KEC_1, KEC_2
@@ -292,3 +295,27 @@ def test_names_and_texts_on_the_desk_are_escaped(tmp_path: Path) -> None:
         assert "<b>x</b>" not in page
         assert json.loads(client.get("/desk/data").text)["cases"][0]["winner"] == "T001-0001"
     world.province.close()
+
+
+def test_terminal_that_stalls_its_uploads_is_told_to_wait_and_no_other(served) -> None:
+    world, at = served
+    host, port = at.url.removeprefix("http://").split(":")
+    address = (host, int(port))
+    head = (
+        f"POST /v1/batch HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: {BATCH_TYPE}\r\n"
+        f"Authorization: Bearer {TOKEN.format(1)}\r\nContent-Length: 1000000\r\n\r\n"
+    )
+    with ExitStack() as stalled:
+        for _ in range(UPLOADS_AT_ONCE):
+            one = stalled.enter_context(closing(socket.create_connection(address)))
+            one.sendall(head.encode() + b"x")
+        last = stalled.enter_context(closing(socket.create_connection(address)))
+        time.sleep(0.5)
+        last.sendall(head.encode() + b"x")
+        last.settimeout(10)
+        assert last.recv(4_096).startswith(b"HTTP/1.1 429")
+        world.take(world.two, world.homes_2[0])
+        assert sync(world.two, at.url).accepted >= 1
+    time.sleep(0.5)
+    world.take(world.one, world.homes_1[0])
+    assert sync(world.one, at.url).accepted >= 1, "what broke off is given up at once"

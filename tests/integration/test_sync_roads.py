@@ -318,6 +318,18 @@ def test_restored_province_is_sent_what_it_lost(world: SyncWorld) -> None:
     assert len(world.province.redemptions()) == 2
 
 
+def test_half_of_a_write_that_power_cut_off_leaves_the_in_box_in_time(world: SyncWorld) -> None:
+    half = world.one.in_box / "targets" / "rights" / "629901" / ".writing-abc123"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(bytes(1_000))
+    os.utime(half, (1_000, 1_000))
+    with world.serving() as at:
+        sync(world.one, at.url, now=1_000 + SUPERSEDED_SECONDS)
+        assert half.exists(), "whoever writes it may be writing still"
+        sync(world.one, at.url, now=1_001 + SUPERSEDED_SECONDS)
+    assert not half.exists()
+
+
 def test_long_superseded_files_leave_the_in_box_and_others_stay(world: SyncWorld) -> None:
     world.take(world.one, world.homes_1[0])
     stranger = world.one.in_box / "notes.txt"

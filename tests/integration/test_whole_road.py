@@ -136,9 +136,17 @@ def test_double_has_one_case_and_the_same_winner_in_any_order(
     right = f"{card['household']}/0/1/1"
     case = {
         "kind": "double", "right": right, "winner": "T001-0001", "losers": ["T002-0001"],
-        "settled": False,
+        "settled": False, "why": "home",
     }  # fmt: skip
-    assert prepared.cases() == [case]
+    (found,) = prepared.cases()
+    records = found.pop("records")
+    assert found == case
+    told = [(r["number"], r["counts"], r["at_home"], r["acknowledged"]) for r in records]
+    assert told == [
+        ("T001-0001", True, True, "T001-0001"),
+        ("T002-0001", False, False, "T002-0001"),
+    ]
+    assert all((r["road"], r["ledger"] > 0) == ("http", True) for r in records)
     words = ("province", "redemptions", "--config", prepared.province, "--json")
     kept = report_of(betang("betang-sync", *words))
     assert {"T001-0001", "T002-0001"} <= {one["number"] for one in kept}

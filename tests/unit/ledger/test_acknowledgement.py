@@ -8,6 +8,7 @@ import pytest
 
 from card_codec.keys import PrivateKey
 from card_codec.trust import KeyUse, TrustedKey
+from ledger import newer
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
 from ledger.errors import RolledBackError
 from ledger.in_box import FILES_MAX, list_brought
@@ -133,8 +134,33 @@ def test_word_that_names_something_newer_is_said_on_the_screen(
     point.show("mawar")
     acknowledge(point, "T001-1-1.cose", word(point, 1, ledger=ledger, software=software))
     point.take()
-    newer = point.counter.state().newer
-    assert (newer.ledger, newer.software) == (told or (None, None))
+    said = point.counter.state().newer
+    assert (said.ledger, said.software) == (told or (None, None))
+
+
+@pytest.mark.parametrize(
+    ("installed", "told"),
+    [("0.2.0rc1", "0.2.0"), ("1!2.0", "1"), ("0.1.0+local.7", "0.1.0"), ("weird", "0")],
+)
+def test_version_of_any_form_is_told_in_one_that_terminals_read(
+    monkeypatch: pytest.MonkeyPatch, installed: str, told: str
+) -> None:
+    monkeypatch.setattr(newer, "version", lambda _name: installed)
+    newer.software_version.cache_clear()
+    try:
+        assert newer.software_version() == told
+    finally:
+        newer.software_version.cache_clear()
+
+
+def test_word_of_the_same_version_written_shorter_is_nothing_newer(
+    point: Point, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(newer, "software_version", lambda: "0.1")
+    point.show("mawar")
+    acknowledge(point, "T001-1-1.cose", word(point, 1, software="0.1.0"))
+    point.take()
+    assert point.counter.state().newer.software is None
 
 
 def test_word_is_held_against_what_is_installed_now(point: Point) -> None:

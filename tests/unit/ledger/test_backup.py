@@ -16,14 +16,16 @@ from ledger.folder import TerminalFolder, open_folder
 from ledger.fsck import check_journal
 from ledger.journal import open_journal
 from ledger.restore import bring_back
+from sync_agent.province.evidence import ChainCase, ChainKind
 from sync_agent.province.sticks import once_with
 from sync_agent.stick import Stick
 from terminal.counter import Redeemed, open_counter
 from tests.commands import Command
 from tests.point import Point, make_point
 from tests.simulation.town import make_terminal
-from tests.sync_world import SyncWorld, install, small_world, sync
+from tests.sync_world import SyncWorld, batch_of, install, small_world, sync
 from tests.unit.ledger.journals import tamper
+from tests.unit.sync_agent.test_evidence import begun_anew
 from tests.world import KEC_1
 
 
@@ -153,6 +155,39 @@ def test_brought_back_in_a_new_epoch_all_counts_as_taken_and_is_handed_in(
     counter = open_counter(folder, clock=world.clock)
     assert counter.state().seq == 1
     counter.close()
+
+
+def test_what_only_the_copy_holds_is_owed_until_it_is_handed_in(
+    world: SyncWorld, tmp_path: Path
+) -> None:
+    world.take(world.one, world.homes_1[0])
+    world.province.take(batch_of(world.one), road="http")
+    world.take(world.one, world.homes_1[1])
+    back_up(world.one.journal, tmp_path / "copy")
+    shutil.rmtree(world.one.root)
+    folder = new_epoch(world)
+    bring_back(folder, tmp_path / "copy", signer=folder.signer(), now=world.clock.read())
+    for _ in range(2):
+        world.province.take(batch_of(folder), road="http")
+        assert world.province.chain_cases() == [ChainCase(ChainKind.MISSING, 1, 1, 2, 2, 1)]
+    former = open_folder(folder.root / "former" / "1")
+    world.province.take(batch_of(former), road="stick")
+    assert world.province.chain_cases() == []
+
+
+def test_copy_of_a_lost_branch_that_was_brought_back_is_a_fork(
+    world: SyncWorld, tmp_path: Path
+) -> None:
+    world.take(world.one, world.homes_1[0])
+    back_up(world.one.journal, tmp_path / "copy")
+    begun_anew(world.one)
+    world.take(world.one, world.homes_1[1])
+    world.province.take(batch_of(world.one), road="http")
+    shutil.rmtree(world.one.root)
+    folder = new_epoch(world)
+    bring_back(folder, tmp_path / "copy", signer=folder.signer(), now=world.clock.read())
+    world.province.take(batch_of(folder), road="http")
+    assert world.province.chain_cases() == [ChainCase(ChainKind.FORK, 1, 1, 1, 1, 1)]
 
 
 def test_its_own_epoch_is_never_gone_on_with(point: Point, tmp_path: Path) -> None:

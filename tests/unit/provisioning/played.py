@@ -112,7 +112,12 @@ def publish_office(
 
 
 def enrol_terminal(
-    office: Path, terminal: Path, *, home: str = KEC_1, holds: tuple[str, ...] = (KEC_1, KEC_2)
+    office: Path,
+    terminal: Path,
+    *,
+    home: str = KEC_1,
+    holds: tuple[str, ...] = (KEC_1, KEC_2),
+    again: int | None = None,
 ) -> Enrolled:
     """Enrol a folder that has its keys already."""
     enrolment = Enrolment(
@@ -123,6 +128,7 @@ def enrol_terminal(
         away=5,
         province_url="http://127.0.0.1:1",
         officer="BR",
+        again=again,
     )
     with open_office(office) as opened:
         return enrol(opened, terminal, enrolment, now=NOW, randomness=secrets.token_bytes)

@@ -53,6 +53,23 @@ def test_office_goes_from_nothing_to_a_card_that_verifies(
     assert isinstance(hear_text(card["text"], trusted), VerifiedCredential)
 
 
+def test_terminal_is_enrolled_anew_and_shut_out(
+    run: Run, office: Path, province: Province, tmp_path: Path
+) -> None:
+    report(run("publish", "--office", office, "--province", province.public, "--json"))
+    enrol = (
+        *("enrol", "--office", office, "--name", "Loket 1", "--point", "Balai Desa"),
+        *("--home", KEC_1, "--province-url", "http://127.0.0.1:1", "--terminal"),
+    )
+    for name, words, place in (("old", (), (1, 1)), ("new", ("--again", 1), (1, 2))):
+        make_keys(tmp_path / name)
+        done = report(run(*enrol, tmp_path / name, *words, "--json"))
+        assert (done["ordinal"], done["epoch"]) == place
+    shut = ("shut-out", "--office", office, "--terminal", "T001")
+    assert report(run(*shut, "--json")) == {"terminal": "T001", "new": True}
+    assert run(*shut)[1] == "T001 was shut out already; nothing was changed\n"
+
+
 def test_keys_names_holders_thresholds_and_who_is_away(run: Run, office: Path) -> None:
     (office / "keys/root/inspektorat.pem").unlink()
     listed = report(run("keys", "--office", office, "--json"))
@@ -138,6 +155,8 @@ def test_seed_fixes_what_is_listed(run: Run, tmp_path: Path) -> None:
             2,
             "--kind",
         ),
+        (("shut-out", "--office", "{office}", "--terminal", "loket"), 2, "is no terminal"),
+        (("shut-out", "--office", "{office}", "--terminal", "T009"), 1, "no terminal T009"),
         (("households", "--office", "{office}", "--desa", "1"), 1, "does not list desa 1"),
         (("trust", "--office", "{office}", "--out", "{office}/keys"), 1, "cannot write"),
     ],

@@ -10,16 +10,19 @@ import pytest
 
 from card_codec.keys import PrivateKey, PublicKey
 from ledger.access import Door, read_access
+from ledger.backup import back_up
 from ledger.clock import Reading
 from ledger.element import Right
+from ledger.entry import Opened
 from ledger.errors import FolderError
 from ledger.folder import open_folder
-from ledger.install import POLICY_PATH, ROLL_PATH, take_in_box
+from ledger.install import POLICY_PATH, ROLL_PATH, now_here, take_in_box
 from ledger.journal import open_journal
 from ledger.policy import read_policy
+from ledger.restore import bring_back
 from ledger.rights import Rights
 from ledger.roll import read_roll
-from provisioning.enrol import Enrolment, enrol
+from provisioning.enrol import Enrolment, enrol, shut_out
 from provisioning.errors import ProvisioningError, WrongUseError
 from provisioning.office import open_office
 from terminal.init import ensure_journal, make_keys
@@ -188,6 +191,115 @@ def _keys_of_one_kid() -> tuple[PublicKey, PublicKey]:
             return PublicKey.from_spki(seen[kid]), PublicKey.from_spki(spki)
         seen[kid] = spki
     raise AssertionError("no pair found")
+
+
+def test_machine_that_takes_anothers_place_has_its_number_in_the_next_epoch(
+    office: Path, terminal: Path, province: Province, tmp_path: Path
+) -> None:
+    enrol_terminal(office, terminal)
+    make_keys(tmp_path / "new")
+    done = enrol_terminal(office, tmp_path / "new", again=1)
+    config = open_folder(tmp_path / "new").config
+    assert (done.ordinal, done.epoch, config.ordinal, config.epoch) == (1, 2, 1, 2)
+    publish_office(office)
+    province.take(office / "release")
+    roll = read_roll(read_ledger(province.repository, tmp_path / "reader")[ROLL_PATH])
+    assert [(t.ordinal, t.epoch, t.holds, t.shut_out) for t in roll.terminals] == [
+        (1, 1, (KEC_1, KEC_2), None),
+        (1, 2, (KEC_1, KEC_2), None),
+    ]
+    make_keys(tmp_path / "third")
+    assert enrol_terminal(office, tmp_path / "third", again=1).epoch == 3
+
+
+def test_copy_of_a_journal_is_brought_back_where_the_office_enrolled_anew(
+    office: Path, terminal: Path, tmp_path: Path
+) -> None:
+    enrol_terminal(office, terminal)
+    old = open_folder(terminal)
+    ensure_journal(old)
+    journal, now = open_journal(old.journal), Reading(NOW, 1_000, b"bootboot")
+    with journal.act() as act:
+        act.append(
+            Opened("SARI"),
+            moment=now_here(journal, now),
+            ledger=1,
+            officer="SARI",
+            signer=old.signer(),
+        )
+    journal.close()
+    back_up(old.journal, tmp_path / "copy")
+    make_keys(tmp_path / "new")
+    enrol_terminal(office, tmp_path / "new", again=1)
+    new = open_folder(tmp_path / "new")
+    assert bring_back(new, tmp_path / "copy", signer=new.signer(), now=now).entries == 1
+
+
+def test_place_of_a_terminal_that_never_was_is_taken_by_none(office: Path, terminal: Path) -> None:
+    with pytest.raises(ProvisioningError, match="no terminal 7 is enrolled"):
+        enrol_terminal(office, terminal, again=7)
+    assert listed(office) == []
+    assert "terminal.toml" not in names(terminal)
+
+
+def test_after_the_last_epoch_a_number_is_given_up(office: Path, terminal: Path) -> None:
+    enrol_terminal(office, terminal)
+    db = sqlite3.connect(office / "office.db", isolation_level=None)
+    db.execute("PRAGMA foreign_keys=OFF")
+    db.execute("UPDATE terminal SET epoch = 255")
+    db.close()
+    make_keys(terminal.parent / "new")
+    with pytest.raises(ProvisioningError, match="all 255 epochs"):
+        enrol_terminal(office, terminal.parent / "new", again=1)
+
+
+def test_terminal_that_is_shut_out_stands_so_in_the_next_roll(
+    office: Path, terminal: Path, province: Province, tmp_path: Path
+) -> None:
+    enrol_terminal(office, terminal)
+    make_keys(tmp_path / "new")
+    enrol_terminal(office, tmp_path / "new", again=1)
+    with open_office(office) as opened:
+        assert shut_out(opened, "T001", now=NOW) is True
+        assert shut_out(opened, "T001", now=NOW + 1) is False
+    publish_office(office)
+    province.take(office / "release")
+    roll = read_roll(read_ledger(province.repository, tmp_path / "reader")[ROLL_PATH])
+    assert [(t.epoch, t.shut_out) for t in roll.terminals] == [(1, NOW), (2, None)]
+    with open_office(office) as opened:
+        assert shut_out(opened, "T001.2", now=NOW) is True
+
+
+def test_road_token_of_a_terminal_that_is_shut_out_still_says_whose_it_is(
+    office: Path, terminal: Path
+) -> None:
+    enrol_terminal(office, terminal)
+    with open_office(office) as opened:
+        shut_out(opened, "T001", now=NOW)
+    publish_office(office)
+    access = read_access((office / "release" / "access.json").read_bytes())
+    token = (terminal / "keys" / "road.token").read_text()
+    door = access.opens(token)
+    assert door is not None, "so that its officer is told why it is refused"
+    assert (door.terminal, door.epoch) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["", "1", "T1", "T001.", "T001.2.3", "T0000001", "t001", "T００1"])
+def test_name_that_is_no_terminals_shuts_nobody_out(
+    office: Path, terminal: Path, name: str
+) -> None:
+    enrol_terminal(office, terminal)
+    with open_office(office) as opened, pytest.raises(WrongUseError, match="is no terminal"):
+        shut_out(opened, name, now=NOW)
+
+
+@pytest.mark.parametrize("name", ["T002", "T001.2", "T000", "T001.0"])
+def test_terminal_that_is_not_enrolled_is_not_shut_out(
+    office: Path, terminal: Path, name: str
+) -> None:
+    enrol_terminal(office, terminal)
+    with open_office(office) as opened, pytest.raises(ProvisioningError, match="no terminal T0"):
+        shut_out(opened, name, now=NOW)
 
 
 @pytest.mark.parametrize(("home", "holds"), [("629977", ()), (KEC_1, (KEC_2, "629977"))])

@@ -116,6 +116,8 @@ ELSEWHERE = [
     ("[[class]]\nnumber = 1", ONE_OF.replace("pasar-murah", "pangan") + "\n[[class]]\nnumber = 1",
      'programmes = ["pangan", "pangan"', "a programme stands twice"),
     ('reason = "right_not_here"', 'reason = "use_chip"', None, "two rows have the reason use_chip"),
+    ('reason = "card_history_incomplete"', 'reason = "ledger_stale"', "on_card = true",
+     "a family whose chip was replaced could not be served; add an [[exception]] with the reason"),
     ("quiet_days = 30\n", "", None, "missing required field `quiet_days`"),
     ("worth = 150000\n", "", "[[programme]]", "programme 1: object missing required field `worth`"),
     ("pangan = 2,", "pangan = 2, seragam = 1,", "quantities = { pangan = 2", "'seragam' is not a"),
@@ -172,7 +174,7 @@ away = { households = 20, quantity = 1 }
     assert policy.one_of == (OneOf((1, 2)),)
     assert policy.shut_by(food) == (market,)
     assert policy.shut_by(clinic) == ()
-    assert policy.exceptions[0] == ExceptionQuota(Reason.LEDGER_TOO_OLD, 10)
+    assert policy.exceptions[1] == ExceptionQuota(Reason.LEDGER_TOO_OLD, 10)
     assert {quota.reason for quota in policy.exceptions} <= EXCEPTABLE
     assert policy.changes == ChangeBounds()
     assert (policy.proxy_households, policy.split, policy.settle_days) == (3, Split.NEXT_DECREE, 14)

@@ -216,9 +216,10 @@ def test_command_lists_complaints(world: SyncWorld, run: Command) -> None:
     assert run(*config).out == "no complaint\n"
     complain(world, world.one, world.homes_1[0])
     hand_in(world, world.one)
-    at = at_wib(slip(world.one)[0].body.moment.early).isoformat()
+    early = slip(world.one)[0].body.moment.early
+    at, day = at_wib(early).isoformat(), words("id").when(early)
     assert run(*config).out == (
-        f"629901 Loket 1: T001-0002 of {at}, pangan: Menurut catatan, sudah diambil"
+        f"629901 Loket 1: T001-0002, {day}, pangan: Menurut catatan, sudah diambil"
         " (already_redeemed)\n"
     )
     (told,) = run(*config, "--json").report

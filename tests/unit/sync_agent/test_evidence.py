@@ -1,5 +1,6 @@
 """A second branch, and entries that never arrived, are found by whoever can show a signed piece."""
 
+import msgspec
 import pytest
 
 from ledger.element import RedemptionId
@@ -87,6 +88,28 @@ def test_batch_by_hand_beyond_what_is_held_opens_a_case(world: SyncWorld) -> Non
     with pytest.raises(IntakeRefusedError, match="0 entries are held"):
         world.province.take(batch_of(world.one, start=3), road="stick")
     assert world.province.chain_cases() == [ChainCase(ChainKind.MISSING, 1, 1, 1, 3, 1)]
+
+
+def test_stick_of_a_terminal_that_is_shut_out_is_kept_as_evidence_and_not_taken(
+    world: SyncWorld,
+) -> None:
+    days(world, world.one, "satu")
+    world.province.take(batch_of(world.one), road="http")
+    world.take(world.one, world.homes_1[0])
+    data, held = batch_of(world.one), batch_of(world.one, count=1)
+    world.terminals[0] = msgspec.structs.replace(world.terminals[0], shut_out=world.clock.wall)
+    world.province.release(world.sign_release())
+    for road in ("http", "stick"):
+        forged = batch_of(world.one, signer=world.two.signer())
+        for refused in (data, held, forged):
+            with pytest.raises(IntakeRefusedError, match="shut out") as told:
+                world.province.take(refused, road=road)
+            assert told.value.code == "shut_out"
+        assert world.province.head(2, 1).seq == 0
+        kept = [ChainCase(ChainKind.MISSING, 1, 1, 2, 2, 1)] if road == "stick" else []
+        assert world.province.chain_cases() == kept, "what a thief sends by network is not kept"
+    assert world.province.received() == 0
+    assert world.province.cases() == []
 
 
 def test_slip_of_a_terminal_that_is_shut_out_still_counts(world: SyncWorld) -> None:

@@ -1,8 +1,12 @@
 """No more bytes are in hand than there is room for, and nobody waits for ever."""
 
 import asyncio
+from contextlib import ExitStack
 
-from sync_agent.province.room import Room
+import pytest
+
+from sync_agent.errors import IntakeRefusedError
+from sync_agent.province.room import Room, Turns
 
 
 def test_uploads_together_never_hold_more_than_the_room() -> None:
@@ -72,3 +76,20 @@ def test_who_goes_away_while_waiting_gives_its_place_up() -> None:
 async def _hold(room: Room) -> None:
     async with room.held(10):
         pass
+
+
+def test_uploads_of_one_terminal_that_stall_keep_no_other_out() -> None:
+    turns = Turns(most=2)
+    with ExitStack() as stalled:
+        for _ in range(2):
+            stalled.enter_context(turns.taken((1, 1)))
+        with pytest.raises(IntakeRefusedError, match="2 uploads of this terminal") as refused:
+            stalled.enter_context(turns.taken((1, 1)))
+        assert (refused.value.status, refused.value.code) == (429, "too_many")
+        for other in ((1, 2), (2, 1)):
+            with turns.taken(other):
+                pass
+    for _ in range(3):
+        with turns.taken((1, 1)):
+            pass
+    assert turns._under_way == {}

@@ -94,6 +94,17 @@ def test_changed_or_lost_segment_is_found(world: SyncWorld) -> None:
     assert "cannot be read" in fault.detail
 
 
+def test_segment_of_a_log_that_went_further_is_never_written_over(world: SyncWorld) -> None:
+    """The store was put back from a copy that knew of no segment; the folder was not."""
+    some_days(world)
+    file_of(world, 1).parent.mkdir()
+    file_of(world, 1).write_bytes(b"what was accepted after the copy was made")
+    assert world.province.seal_segment() is not None
+    assert world.province.check_segments() == (1, [])
+    (kept,) = file_of(world, 1).parent.glob("former-log-000001-*.parquet")
+    assert kept.read_bytes() == b"what was accepted after the copy was made"
+
+
 def test_segment_whose_writing_was_cut_off_is_written_again(
     world: SyncWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,63 @@ def test_what_was_written_is_read_back_and_not_written_twice(stick: Stick) -> No
     assert sorted(p.name for p in (stick.root / "a" / "b").iterdir()) == ["c.batch"]
 
 
+def test_new_folder_is_synced_into_the_one_that_holds_it(
+    stick: Stick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    fsync = os.fsync
+
+    def remember(handle: int) -> None:
+        synced.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", remember)
+    stick.write("a/b/c.batch", b"bytes")
+    folders = (stick.root, stick.root / "a", stick.root / "a" / "b")
+    assert {folder.stat().st_ino for folder in folders} <= synced
+
+
+def test_what_is_read_back_was_let_go_of_by_memory(
+    stick: Stick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync, read = os.fsync, Stick.read
+    monkeypatch.setattr(os, "posix_fadvise", lambda *said: steps.append(f"let go {said[1:]}"))
+
+    def sync(handle: int) -> None:
+        steps.append("sync")
+        fsync(handle)
+
+    def reading(own: Stick, path: str, *, size_max: int) -> bytes | None:
+        steps.append("read")
+        return read(own, path, size_max=size_max)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Stick, "read", reading)
+    stick.write("c.batch", b"bytes")
+    assert steps == ["read", "sync", f"let go {(0, 0, os.POSIX_FADV_DONTNEED)}", "sync", "read"]
+
+
+def test_write_that_is_broken_off_leaves_nothing_half(
+    stick: Stick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_handle: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", stop)
+        with pytest.raises(KeyboardInterrupt):
+            stick.write("c.batch", b"bytes")
+    assert list(stick.root.iterdir()) == []
+
+
+def test_folder_that_is_in_the_way_is_named_whole(stick: Stick) -> None:
+    (stick.root / "to").mkdir()
+    (stick.root / "to" / "1-1").symlink_to("/etc")
+    with pytest.raises(StickError, match=r"^to/1-1 on .* a link or a file stands in its way"):
+        stick.names("to/1-1")
+
+
 def test_what_is_not_there_is_none(stick: Stick) -> None:
     assert stick.read("a/b", size_max=5) is None
     assert stick.names("a") == []

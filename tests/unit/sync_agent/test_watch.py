@@ -10,6 +10,7 @@ from sync_agent import watch
 from sync_agent.agent import Report
 from sync_agent.errors import BusyError, ForkError, NotOursError, RoadClosedError
 from sync_agent.watch import watch_until
+from tests.sync_world import SyncWorld, sync
 
 REPORT = Report(1, 1, "T001-0001", 1, 0)
 
@@ -47,6 +48,22 @@ def test_every_trouble_is_told_and_tried_again() -> None:
     watch_until(stopped, act, on_report=report, on_trouble=told.append)
     assert done == [REPORT, REPORT]
     assert told == ["closed", "log-in page", "busy", "fork", "damaged", "again"]
+
+
+def test_disk_that_refuses_is_trouble_and_not_the_end(world: SyncWorld) -> None:
+    world.one.out_box.write_text("as a disk that is mounted read-only: nothing can be made here")
+    stopped, told = Event(), list[str]()
+
+    def act() -> Report:
+        return sync(world.one, "http://127.0.0.1:1")
+
+    def hear(words: str) -> None:
+        told.append(words)
+        stopped.set()
+
+    watch_until(stopped, act, on_report=lambda _: None, on_trouble=hear)
+    (words,) = told
+    assert words.startswith(f"cannot write {world.one.out_box}: ")
 
 
 def test_told_to_stop_while_the_road_is_closed_it_stops() -> None:

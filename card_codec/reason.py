@@ -64,6 +64,8 @@ class Reason(StrEnum):
     CHIP_CLOSED = "chip_closed"
     EXCEPTION_NEEDED = "exception_needed"
     EXCEPTION_QUOTA_USED = "exception_quota_used"
+    # A complaint
+    NOTHING_REFUSED = "nothing_refused"
     # The terminal
     STOCK_EMPTY = "stock_empty"
     CLOCK_UNTRUSTED = "clock_untrusted"

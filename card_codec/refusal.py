@@ -1,6 +1,6 @@
 """A refusal: a value, never an exception. What a family meets at the counter instead of goods."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from card_codec.reason import Reason
 
@@ -35,7 +35,13 @@ NO_FACTS = Facts()
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nothing may be handed over, and why."""
+    """Nothing may be handed over, and why.
+
+    Attributes:
+        entry: number of the journal entry that recorded it, 0 where none did. Two refusals that say
+            the same are equal, wherever they stand.
+    """
 
     reason: Reason
     facts: Facts = NO_FACTS
+    entry: int = field(default=0, compare=False)

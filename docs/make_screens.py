@@ -46,6 +46,9 @@ def main() -> None:
         _take(chromium, "explained", _explained)
         _take(chromium, "approved_english", _english)
         _take(chromium, "voided", _voided)
+        _take(chromium, "complaint_asked", _complaint_asked)
+        _take(chromium, "complaint", _complaint)
+        _take(chromium, "complaint_slip", _complaint_slip)
         chromium.close()
 
 
@@ -109,6 +112,28 @@ def _voided(screen: Screen) -> None:
     open_after(screen.page)
     fill(screen.page, "T001-0001", "salah orang", "DUA")
     screen.page.wait_for_selector(".said")
+
+
+def _complaint_asked(screen: Screen) -> None:
+    _way("already_redeemed").walk(screen)
+    screen.press("F3")
+    screen.wait("complain")
+
+
+def _complaint(screen: Screen) -> None:
+    _complaint_asked(screen)
+    screen.press("Enter")
+    screen.wait("filed")
+
+
+def _complaint_slip(screen: Screen) -> None:
+    """As it is printed, without the margins of its 58 mm."""
+    _complaint(screen)
+    screen.page.emulate_media(media="print")
+    width = round(52 / 25.4 * 96)
+    screen.page.set_viewport_size({"width": width, "height": 100})
+    height = screen.page.evaluate("document.querySelector('.slip').scrollHeight")
+    screen.page.set_viewport_size({"width": width, "height": height})
 
 
 def _way(name: str) -> Way:

@@ -19,7 +19,7 @@ from ledger.folder import open_folder
 from ledger.fsck import check_journal
 from ledger.install import installed_version
 from ledger.prune import prune
-from ledger.receipt import verify_receipt
+from ledger.receipt import VerifiedReceipt, verify_receipt
 from ledger.restore import bring_back, lay_former
 from ledger.rights import Household, Rights
 
@@ -146,6 +146,9 @@ def verify_receipt_command(
         report = {"ok": True, "reason": None, "number": verified.number}
     ok = bool(report["ok"])
     said = f"genuine, {report['number']}" if ok else f"refused: {report['reason']}"
+    if isinstance(verified, VerifiedReceipt) and verified.is_complaint:
+        report["complaint"] = True
+        said += ": a complaint; nothing was given on it"
     typer.echo(json.dumps(report) if as_json else said)
     raise typer.Exit(0 if ok else 1)
 

@@ -15,6 +15,8 @@ from card_codec.errors import CardCodecError
 from ledger.record import U8, U24, U32, U53, Hash, HouseholdId, Record, Seconds, ShortText
 
 ChipUid = Annotated[bytes, msgspec.Meta(min_length=7, max_length=7)]
+ReasonCode = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,40}\Z")]
+"""Code of a refusal. A newer terminal may know one that its reader does not."""
 CARD_LEAF = bytes(8)
 """In place of the leaf hash of an element that is known from a card's record alone."""
 NOT_COMMITTED = "not committed by the card"
@@ -218,6 +220,26 @@ class Excepted(Record, frozen=True):
     second: ShortText
 
 
+class Complaint(Record, frozen=True):
+    """A family does not accept a refusal of this same terminal and epoch. It changes nothing.
+
+    Its own number is what the family is given. It repeats the refusal, so that a slip of it says by
+    itself what it is about, and says no more: there is no room for a name, a number or a text.
+
+    Attributes:
+        seq: number of the refusal, or of the look-up that found nobody.
+        reason: its code.
+        programme: that of the refusal; of a look-up, the one that was served then, or 0.
+    """
+
+    seq: U32
+    reason: ReasonCode
+    household: HouseholdId | None
+    member: U8
+    programme: U8
+    presented: Presented
+
+
 class Opened(Record, frozen=True):
     """The terminal began to serve (first entry of an epoch, or a new day)."""
 
@@ -279,6 +301,7 @@ Content = (
     | LookUp
     | Observed
     | Excepted
+    | Complaint
     | Opened
     | Closed
     | ClockConfirmed
@@ -296,6 +319,7 @@ CONTENT: dict[Kind, type[Content]] = {
     Kind.OPEN: Opened,
     Kind.CLOSE: Closed,
     Kind.EXCEPTION: Excepted,
+    Kind.COMPLAINT: Complaint,
     Kind.CLOCK: ClockConfirmed,
     Kind.SEAL: Sealed,
 }

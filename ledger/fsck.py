@@ -13,6 +13,7 @@ from typing import Any
 
 from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
+from ledger.complaint import Complaints
 from ledger.element import Element, RedemptionId
 from ledger.entry import (
     Closed,
@@ -114,6 +115,7 @@ class _Check:
         self.elements: set[Row] = set()
         self.voids: set[Row] = set()
         self.given = Given()
+        self.complaints = Complaints()
         self.heard: set[Row] = set()
 
     def run(self) -> Checked:
@@ -152,6 +154,7 @@ class _Check:
         begins = (0, genesis(*self.me, key)) if pruned is None else tuple(pruned)
         self.after, self.first = begins[0], begins[0] + 1
         self.given = Given(after=self.after)
+        self.complaints = Complaints(after=self.after)
         rows = self.db.execute(
             "SELECT seq, kind, early, body, leaf, signature FROM entry ORDER BY seq"
         )
@@ -217,7 +220,7 @@ class _Check:
         content, seq = entry.content, entry.body.seq
         self.leaves.append(entry.leaf)
         self._count(entry)
-        self.faults += self.given.note(entry)
+        self.faults += self.given.note(entry) + self.complaints.note(entry)
         if isinstance(content, Closed):
             if content != total_up(self.first, self.day, self.given.by_chip.get):
                 self.faults.append(f"entry {seq} closes the day with other totals than it has")

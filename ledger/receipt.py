@@ -2,7 +2,7 @@
 
 A receipt is the journal entry itself (of a redemption by chip the pending one, whose id it has), so
 it needs no signature of its own, and one that shows up from a branch the terminal has lost is
-evidence of that branch.
+evidence of that branch. A complaint's slip is made alike; nothing was given on it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from card_codec.qr.text import read_text, write_text
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from card_codec.trust import KeyUse, TrustList
-from ledger.entry import Entry, Pending, Redemption, check_head, read_entry
+from ledger.entry import Complaint, Entry, Pending, Redemption, check_head, read_entry
 from ledger.errors import RecordError
 
 PREFIX = "KHR1"
@@ -30,6 +30,11 @@ class VerifiedReceipt:
     entry: Entry
     number: str
     signature: bytes
+
+    @property
+    def is_complaint(self) -> bool:
+        """It is the slip of a complaint: nothing was given."""
+        return isinstance(self.entry.content, Complaint)
 
 
 def write_receipt(entry: Entry, signature: bytes) -> str:
@@ -49,7 +54,7 @@ def verify_receipt(text: str, trust: TrustList) -> VerifiedReceipt | Refused:
         entry = read_entry(data[:-SIGNATURE_SIZE])
     except (CardCodecError, RecordError):
         return Refused(Reason.MALFORMED)
-    if not isinstance(entry.content, Redemption | Pending):
+    if not isinstance(entry.content, Redemption | Pending | Complaint):
         return Refused(Reason.MALFORMED)
     holder = f"T{entry.body.terminal:03d}.{entry.body.epoch}"
     keys = [k for k in trust.keys if k.use is KeyUse.TERMINAL and k.holder == holder]

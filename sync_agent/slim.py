@@ -22,7 +22,7 @@ from ledger.record import U8, Record
 from sync_agent.columns import ColumnReader, ColumnWriter
 from sync_agent.errors import MessageError
 
-POINTS_BACK = frozenset({Kind.COMMIT, Kind.VOID, Kind.HANDOVER})
+POINTS_BACK = frozenset({Kind.COMMIT, Kind.VOID, Kind.HANDOVER, Kind.COMPLAINT})
 """Their first item is the number of an entry before them: it is written as the distance."""
 _TYPES = {int: "i", bytes: "b", str: "t", type(None): "n", bool: "o"}
 ZERO = Moment(0, 0, 0, 0, 0, 0, b"")

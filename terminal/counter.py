@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from card_codec.chip.apdu import CardLink
 from card_codec.chip.secure import Draw
@@ -39,6 +40,7 @@ from terminal.after import (
     confirm_clock,
 )
 from terminal.chip_tap import Tap, hear_chip
+from terminal.complaint import Filed, file_complaint
 from terminal.counter_state import CounterState, state_of
 from terminal.decision import Approved, ChooseMember, Found, Verdict
 from terminal.disk_watch import DiskWatch
@@ -65,6 +67,8 @@ from terminal.redeem_chip import (
 )
 from terminal.tally import Tally
 from terminal.void_chip import VoidOrder, take_back
+
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +137,7 @@ class Counter:
 
     def programmes(self) -> tuple[Programme, ...]:
         """Programmes the policy names; none before a ledger is installed."""
-        rights = self._desk.rights
-        return rights.policy.programmes if rights else ()
+        return self.policy.programmes if self.policy else ()
 
     def programme(self, name: str) -> Programme:
         """A programme by its id.
@@ -142,11 +145,7 @@ class Counter:
         Raises:
             WrongRequestError: the policy names no such programme.
         """
-        for programme in self.programmes():
-            if programme.id == name:
-                return programme
-        known = ", ".join(p.id for p in self.programmes()) or "none: no ledger is installed"
-        raise WrongRequestError(f"no programme {name!r} in the policy; it names {known}")
+        return _named(self.programmes(), name)
 
     def tap(self, link: CardLink, *, atr: bytes = b"", draw: Draw = secrets.token_bytes) -> Tap:
         """Hear the chip on a reader; show what comes of it as `Presentation.of_tap`.
@@ -161,20 +160,19 @@ class Counter:
                 return Tap(b"", Refused(Reason.NO_LEDGER))
             keys = self._card_keys.look(oldest_generations(rights.policy.chip_keys))
             as_of = self._desk.journal.head().seq
-        tap = hear_chip(link, rights.trust, keys, atr=atr, draw=draw)
-        return replace(tap, as_of=as_of)
+        return replace(hear_chip(link, rights.trust, keys, atr=atr, draw=draw), as_of=as_of)
 
     def look(self, presentation: Presentation, request: Request) -> Redeemed | Verdict:
         """Judge without giving; only a chip that had left too early may show that it was given."""
         with self._acting():
             if self._desk.rights is None:
-                return refuse_without_ledger(self._desk, presentation)
+                return _told(self._desk, refuse_without_ledger(self._desk, presentation))
             asked = _checked(self.programme(request.programme), request)
             if self._watch.is_full():
                 return self._watch.refuse(self._desk, presentation)
             if presentation.tap is not None:
-                return look_at_chip(self._with_people(), presentation.tap, asked)
-            return look(self._with_people(), presentation, asked)
+                return _told(self._desk, look_at_chip(self._with_people(), presentation.tap, asked))
+            return _told(self._desk, look(self._with_people(), presentation, asked))
 
     def look_past(self, presentation: Presentation, request: Request, why: Reason) -> ByTwo | None:
         """What two officers could give in spite of a refusal; None where they could not."""
@@ -186,17 +184,17 @@ class Counter:
         """Give or refuse; recorded and durable when this returns."""
         with self._acting():
             if self._desk.rights is None:
-                return refuse_without_ledger(self._desk, presentation)
+                return _told(self._desk, refuse_without_ledger(self._desk, presentation))
             asked = _checked(self.programme(request.programme), request)
             if self._watch.is_full():
                 return self._watch.refuse(self._desk, presentation)
             desk, tap, second = self._with_people(), presentation.tap, request.second
             if tap is None:
                 give = redeem if second is None else partial(redeem_by_exception, second=second)
-                return give(desk, presentation, asked)
+                return _told(self._desk, give(desk, presentation, asked))
             begun = begin(desk, tap, asked, second=second)
-        if not isinstance(begun, Begun):
-            return begun
+            if not isinstance(begun, Begun):
+                return _told(self._desk, begun)
         commit = commit_on_card(begun)  # other counters of this terminal go on meanwhile
         with self._acting():
             return finish(self._desk, begun, commit)
@@ -204,7 +202,13 @@ class Counter:
     def look_up(self, typed: str) -> Found | Refused:
         """Find a family by a number of its KTP or KK; the look-up is recorded, never the number."""
         with self._acting():
-            return look_up(self._with_people(), self._drawer.custody, typed)
+            return _told(self._desk, look_up(self._with_people(), self._drawer.custody, typed))
+
+    def file_complaint(self, about: int | None = None, *, programme: str = "") -> Filed | Refused:
+        """File a complaint about a refusal, the newest if none is named; durable when returned."""
+        with self._acting():
+            number = self.programme(programme).number if programme else 0
+            return file_complaint(self._desk, about, programme=number)
 
     @contextmanager
     def _acting(self) -> Iterator[None]:
@@ -281,6 +285,21 @@ class Counter:
             desk.rights.close()
         me = rights.roll.terminal(self.folder.config.ordinal, self.folder.config.epoch)
         self._desk = replace(desk, rights=rights, away_quota=me.away_households if me else 0)
+
+
+def _told(desk: Desk, outcome: Told) -> Told:
+    """With the number of the entry by which it was refused, so that it can be complained of."""
+    if isinstance(outcome, Refused) and desk.refused:
+        return replace(outcome, entry=desk.refused)
+    return outcome
+
+
+def _named(programmes: tuple[Programme, ...], name: str) -> Programme:
+    for programme in programmes:
+        if programme.id == name:
+            return programme
+    known = ", ".join(p.id for p in programmes) or "none: no ledger is installed"
+    raise WrongRequestError(f"no programme {name!r} in the policy; it names {known}")
 
 
 def _is_outdated(rights: Rights | None, path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Commands of ``betang-terminal`` for what comes after a redemption: void, hand-over."""
+"""Commands of ``betang-terminal`` for what comes after an act: void, hand-over, complaint."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from card_codec.refusal import Refused
 from ledger.clock import WIB
 from terminal.after import receipt_seq
 from terminal.chip_reader import void_on_reader
@@ -20,6 +21,7 @@ def add_day_commands(app: typer.Typer) -> None:
     app.command("void")(void_command)
     app.command("handover")(handover_command)
     app.command("clock")(clock_command)
+    app.command("complaint")(complaint_command)
 
 
 def void_command(  # noqa: PLR0917 - a command's options
@@ -85,3 +87,38 @@ def clock_command(
     report = {"confirmed": at.isoformat(), "second": second}
     line = f"confirmed: {at:%Y-%m-%d %H.%M} WIB; it counts for a day"
     typer.echo(json.dumps(report) if as_json else line)
+
+
+def complaint_command(
+    config: Config,
+    refusal: Annotated[
+        str | None, typer.Option(help="number of the refusal, T001-0017; the newest")
+    ] = None,
+    programme: Annotated[
+        str, typer.Option(help="after a look-up: id of the programme that was wanted")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """File a family's complaint about a refusal; it gets a number and a slip."""
+    counter = open_for_use(config)
+    try:
+        mine = counter.folder.config
+        about = None if refusal is None else receipt_seq(refusal, mine.ordinal, mine.epoch)
+        filed = counter.file_complaint(about, programme=programme)
+    finally:
+        counter.close()
+    if isinstance(filed, Refused):
+        report: dict[str, object] = {"outcome": "refused", "reason": str(filed.reason)}
+        line = f"refused: {filed.reason}; show the card once more, then complain of that refusal"
+    else:
+        report = {
+            "outcome": "filed",
+            "reason": filed.complaint.reason,
+            "number": filed.number,
+            "about": filed.about,
+            "slip": filed.slip,
+            "again": filed.again,
+        }
+        line = f"complaint {filed.number} about {filed.about} ({filed.complaint.reason})"
+    typer.echo(json.dumps(report) if as_json else line)
+    raise typer.Exit(1 if isinstance(filed, Refused) else 0)

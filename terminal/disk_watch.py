@@ -41,8 +41,10 @@ class DiskWatch:
         """Refuse for want of room; recorded where there is room for that."""
         refusal = Refusal(Reason.DISK_FULL, None, 0, 0, 0, presentation.presented)
         if not self._sealed:
-            with suppress(NotSavedError), self.over(desk), desk.journal.act() as act:
-                append(desk, act, act.moment(desk.clock.read()), refusal)
+            with suppress(NotSavedError), self.over(desk):
+                with desk.journal.act() as act:
+                    append(desk, act, act.moment(desk.clock.read()), refusal)
+                return Refused(Reason.DISK_FULL, entry=desk.refused)
         return Refused(Reason.DISK_FULL)
 
     @contextmanager

@@ -64,7 +64,7 @@ def look_up(desk: Desk, custody: KeyCustody, typed: str) -> Found | Refused:
         NotSavedError: the disk refused the record; nothing may be shown.
         JournalDamagedError: the journal is damaged; service stops.
     """
-    number = read_number(typed)
+    number, desk.refused = read_number(typed), 0
     if isinstance(number, Refused):
         return number
     if desk.rights is None:
@@ -134,6 +134,7 @@ def _record(desk: Desk, act: Act, outcome: Match | Refused) -> str:
         officer=desk.officer,
         signer=desk.signer,
     )
+    desk.refused = entry.body.seq if isinstance(outcome, Refused) else 0
     return entry.id.number()
 
 

@@ -88,6 +88,7 @@ class Desk:
         heard: the last text, by which trust list it was verified, and what it said.
         people: names of the families served here; nobody while the day is closed.
         point: name of the service point.
+        refused: number of the entry by which what was shown last was refused, 0 where none did.
     """
 
     journal: Journal
@@ -101,6 +102,7 @@ class Desk:
     heard: tuple[str, TrustList, VerifiedCredential | Refused] | None = None
     people: People = NOBODY
     point: str = "-"
+    refused: int = 0
 
 
 Heard = VerifiedCredential | Found | Refused
@@ -168,7 +170,7 @@ def refuse_without_ledger(desk: Desk, presentation: Presentation) -> Refused:
 @contextmanager
 def turn_of(desk: Desk, presentation: Presentation, request: Request) -> Iterator[Turn]:
     """Hear the presentation, then open the one transaction in which it is judged and recorded."""
-    heard = hear(desk, presentation)
+    heard, desk.refused = hear(desk, presentation), 0
     with desk.journal.act() as act:
         yield Turn(desk, presentation, request, heard, act, act.moment(desk.clock.read()))
 
@@ -320,7 +322,7 @@ def append(desk: Desk, act: Act, moment: Moment, content: Content) -> tuple[Entr
     before: tuple[Content, ...] = () if given is None or spoken_of else (Handover(given),)
     if act.is_closed():
         before += (Opened(desk.point),)
-    return act.append(
+    entry, signature = act.append(
         *before,
         content,
         moment=moment,
@@ -328,3 +330,6 @@ def append(desk: Desk, act: Act, moment: Moment, content: Content) -> tuple[Entr
         officer=desk.officer,
         signer=desk.signer,
     )
+    if isinstance(content, Refusal):
+        desk.refused = entry.body.seq
+    return entry, signature

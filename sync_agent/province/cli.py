@@ -13,12 +13,14 @@ from typing import Annotated
 import typer
 
 from ledger.clock import SystemClock
+from ledger.entry import Complaint
 from ledger.errors import FolderError
 from ledger.head_code import read_code, read_id
 from ledger.mac_verdict import FILE_SIZE_MAX
 from sync_agent.province.accounts import Listed
 from sync_agent.province.case_records import CaseRecord
 from sync_agent.province.cases import Case
+from sync_agent.province.complaints import complaint_data, complaint_line
 from sync_agent.province.evidence import ChainCase, Shown
 from sync_agent.province.folder import (
     KEY_NAMES,
@@ -30,6 +32,7 @@ from sync_agent.province.folder import (
 from sync_agent.province.mac_verdicts import MacCase, TakenVerdicts
 from sync_agent.province.province import Province
 from sync_agent.province.sticks import once_with
+from sync_agent.province.words import words as words_in
 from sync_agent.roads import open_stick
 
 app = typer.Typer(no_args_is_help=True, help="The province's end of the road.")
@@ -49,9 +52,8 @@ def init(
     province = init_province(folder, listen=listen)
     config = str(province.root / "province.toml")
     report = {"config": config, "url": f"http://{province.config.listen}"}
-    _say(
-        report, f"give {province.root / 'public.json'} to the office; serve with {config}", as_json
-    )
+    words = f"give {province.root / 'public.json'} to the office; serve with {config}"
+    _say(report, words, as_json)
 
 
 @app.command()
@@ -64,15 +66,9 @@ def release(
     with _opened(config) as province:
         version = province.release(source)
         misnamed = province.misnamed_corrections()
-    words = [f"ledger {version} is published"]
-    words += [
-        f"the correction of {id.number()} names household {household.hex()}, whose redemption it is"
-        " not: it takes nothing back"
-        for id, household in misnamed
-    ]
-    told = [{"number": id.number(), "household": household.hex()} for id, household in misnamed]
-    report = {"ledger_version": version, "corrections_of_others": told}
-    _say(report, "\n".join(words), as_json)
+    words = "\n".join([f"ledger {version} is published", *(one.words() for one in misnamed)])
+    report = {"ledger_version": version, "corrections_of_others": list(map(asdict, misnamed))}
+    _say(report, words, as_json)
 
 
 @app.command()
@@ -179,6 +175,17 @@ def cases(config: Config, as_json: Json = False) -> None:
 
 
 @app.command()
+def complaints(config: Config, as_json: Json = False) -> None:
+    """List the complaints of families about refusals, by kecamatan and terminal."""
+    with _opened(config) as province:
+        said = words_in("en" if province.folder.config.language == "en" else "id")
+        listed = province.complaints.listed(language=said.language)
+    lines = [complaint_line(one, said) for one in listed]
+    found = [complaint_data(one, said) for one in listed]
+    _say(found, "\n".join(lines) or "no complaint", as_json)
+
+
+@app.command()
 def reconcile(config: Config, as_json: Json = False) -> None:
     """Judge every right anew by the plain rule, and settle each window two weeks after its end."""
     with _opened(config) as province:
@@ -248,13 +255,18 @@ def receipt(
 ) -> None:
     """Hold a family's slip against the log; one that is not there opens a case."""
     with _opened(config) as province:
-        shown, number = province.show_slip(text)
+        shown, entry = province.show_slip(text)
+    number = entry.id.number()
     sentence = {
         Shown.HELD: f"{number} is in the log",
         Shown.FORK: f"{number} is signed but the log holds another entry there: a fork is open",
         Shown.MISSING: f"{number} is signed but never arrived: its terminal owes entries",
     }[shown]
-    _say({"number": number, "shown": shown.value}, sentence, as_json)
+    report: dict[str, object] = {"number": number, "shown": shown.value}
+    if isinstance(entry.content, Complaint):
+        report["complaint"] = True
+        sentence = f"a complaint, nothing was given on it: {sentence}"
+    _say(report, sentence, as_json)
     raise typer.Exit(0 if shown is Shown.HELD else 1)
 
 

@@ -8,6 +8,7 @@ household's redemption takes nothing back, and is told to whoever takes the rele
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
@@ -16,6 +17,26 @@ from ledger.changes_file import Correction
 from ledger.element import RedemptionId
 from sync_agent.province.engine import add_once
 from sync_agent.province.schema import corrected, redemption, voided
+
+
+@dataclass(frozen=True, slots=True)
+class Misnamed:
+    """A correction that names another household's redemption, and so takes nothing back.
+
+    Attributes:
+        number: of the redemption, as on its slip.
+        household: whose the correction says it is, in hex.
+    """
+
+    number: str
+    household: str
+
+    def words(self) -> str:
+        """What is wrong with it."""
+        return (
+            f"the correction of {self.number} names household {self.household}, whose redemption it"
+            " is not: it takes nothing back"
+        )
 
 
 def keep_corrections(db: Connection, corrections: Iterable[Correction], *, at: int) -> None:
@@ -38,15 +59,15 @@ def take_back_corrected(db: Connection, chains: Collection[tuple[int, int]]) -> 
     add_once(db, voided, [tuple(row) for row in rows])
 
 
-def misnamed_corrections(db: Connection) -> list[tuple[RedemptionId, bytes]]:
-    """Redemption and household of each correction that names another household's redemption."""
+def misnamed_corrections(db: Connection) -> list[Misnamed]:
+    """Corrections of redemptions that the log holds as another household's, in order."""
     rows = db.execute(
         select(*_PLACE, corrected.c.household)
         .join(redemption, _same_place())
         .where(redemption.c.household != corrected.c.household)
         .order_by(*_PLACE)
     )
-    return [(RedemptionId(*place), bytes(household)) for *place, household in rows]
+    return [Misnamed(RedemptionId(*place).number(), household.hex()) for *place, household in rows]
 
 
 _PLACE: tuple[ColumnElement[Any], ...] = (

@@ -16,7 +16,7 @@ from card_codec.keys import PublicKey, Signer
 from card_codec.refusal import Refused
 from ledger.acknowledgement import Acknowledgement, write_acknowledgement
 from ledger.element import RedemptionId
-from ledger.entry import check_head, genesis
+from ledger.entry import Entry, check_head, genesis
 from ledger.newer import software_version
 from ledger.roll import Terminal
 from sync_agent.batch import Batch, read_batch, write_batch
@@ -110,8 +110,8 @@ class Intake:
             taking.rows.flush()
         return outcomes
 
-    def show_slip(self, text: str, *, at: int) -> tuple[Shown, str]:
-        """Hold a family's slip against the log; what it shows, and its number.
+    def show_slip(self, text: str, *, at: int) -> tuple[Shown, Entry]:
+        """Hold a family's slip against the log; what it shows, and the entry it is.
 
         Raises:
             IntakeRefusedError: it is no slip of a terminal on the roll.
@@ -129,7 +129,7 @@ class Intake:
         with self._store.writing() as db:
             data = write_batch(batch)
             shown = keep_evidence(db, batch, beginning, data=data, at=at)
-        return shown, batch.entries[0].id.number()
+        return shown, batch.entries[0]
 
     def tell_code(self, id: RedemptionId, code: str, *, at: int) -> Shown:
         """Hold a code that was told over the telephone against the log.

@@ -18,6 +18,7 @@ from ledger.look import look_file
 from sync_agent.errors import IntakeRefusedError, ProvinceError
 from sync_agent.province.accounts import SHOWN_MAX, Listed
 from sync_agent.province.cases import Case, Claim
+from sync_agent.province.complaints import complaint_data
 from sync_agent.province.doors import DeskKey, Rate
 from sync_agent.province.evidence import ChainCase
 from sync_agent.province.mac_verdicts import MacCase
@@ -159,6 +160,11 @@ def _shown(province: Province, said: Words) -> dict[str, Any]:
         "cases": cases,
         "chains": _shown_chains(province, said),
         "macs": _shown_macs(province, said),
+        "complaints": [
+            (one, said.reason(one.reason))
+            for one in province.complaints.listed(language=said.language, most=SHOWN_MAX)
+        ],
+        "complained": province.complaints.count(),
         "waiting": [
             (one.redemption, said.say(f"desk.fate.{one.fate}"))
             for one in province.waiting(language=said.language)
@@ -233,6 +239,10 @@ def _data(province: Province, said: Words) -> dict[str, Any]:
         "macs": [
             {"kind": case.kind.value, "number": one.number, "what": what}
             for case, one, what in _shown_macs(province, said)
+        ],
+        "complaints": [
+            complaint_data(one, said)
+            for one in province.complaints.listed(language=said.language, most=SHOWN_MAX)
         ],
         "pending": [
             {

@@ -10,6 +10,7 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
 from card_codec.trust import KeyUse
 from ledger.element import RedemptionId
+from ledger.entry import Entry
 from ledger.errors import LedgerError
 from ledger.roll import Terminal
 from sync_agent.errors import IntakeRefusedError, ProvinceError, SyncError
@@ -18,7 +19,8 @@ from sync_agent.province import accounts
 from sync_agent.province.accounts import Listed, Waiting
 from sync_agent.province.case_records import CaseRecord, case_records
 from sync_agent.province.cases import Case
-from sync_agent.province.corrections import misnamed_corrections
+from sync_agent.province.complaints import ComplaintDesk
+from sync_agent.province.corrections import Misnamed, misnamed_corrections
 from sync_agent.province.evidence import ChainCase, Shown, chain_cases
 from sync_agent.province.folder import ProvinceFolder
 from sync_agent.province.installed import Installed, ReleaseInForce
@@ -60,6 +62,7 @@ class Province:
         self._in_force = ReleaseInForce(folder)
         self._timestamps: dict[str, bytes] = {}
         self._intake = Intake(self._store, self._in_force.now, lambda: folder.key("log"))
+        self.complaints = ComplaintDesk(self._store, self._in_force.now)
         self.macs = MacDesk(self._store, self._in_force.now, now)
         self._together = Together(
             self._take_group, most=GROUP_MAX, failures=(SyncError, LedgerError, CardCodecError)
@@ -98,8 +101,8 @@ class Province:
             publish_usage(self.folder, self._store, now=self._now(), only=sorted(chains))
         return outcomes
 
-    def show_slip(self, text: str) -> tuple[Shown, str]:
-        """Hold a family's slip against the log: what it shows, and its number.
+    def show_slip(self, text: str) -> tuple[Shown, Entry]:
+        """Hold a family's slip against the log: what it shows, and the entry it is.
 
         Raises:
             IntakeRefusedError: it is no slip of a terminal on the roll.
@@ -170,7 +173,7 @@ class Province:
         """
         return take_release(self.folder, self._store, source, now=self._now())
 
-    def misnamed_corrections(self) -> list[tuple[RedemptionId, bytes]]:
+    def misnamed_corrections(self) -> list[Misnamed]:
         """Corrections that name another household's redemption, and so take nothing back."""
         with self._store.reading() as db:
             return misnamed_corrections(db)

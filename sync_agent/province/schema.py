@@ -69,6 +69,20 @@ redemption = Table(
     Index("redemption_of_right", "household", "programme", "window", "member"),
 )
 
+# Complaints of families about refusals, for reading; follows from entry. None is ever closed here.
+complaint = Table(
+    "complaint",
+    metadata,
+    *_chain(),
+    Column("about", BigInteger, nullable=False),  # number of the refusal in its chain
+    Column("reason", String(40), nullable=False),
+    Column("household", LargeBinary(8)),  # null where nobody was recognised
+    Column("member", Integer, nullable=False),
+    Column("programme", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),  # Unix seconds, as the terminal judged it
+    Column("kecamatan", String(6), nullable=False),  # the household's, or the terminal's home
+)
+
 # Redemptions that their own terminal and epoch, or a correction of the kecamatan, took back.
 voided = Table(
     "voided",

@@ -43,6 +43,10 @@ class Words:
         """
         return self._texts[key].format_map(values)
 
+    def reason(self, code: str) -> str:
+        """Why something was refused; the code itself where a newer terminal knows one more."""
+        return self._texts.get(f"why.{code}", code)
+
     def number(self, value: int) -> str:
         """``6.180`` in Indonesian; ``6,180`` in English."""
         return format_decimal(value, "#,##0", locale=self._locale)

@@ -8,9 +8,10 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from ledger.acknowledgement import Acknowledgement
-from ledger.entry import Entry, Pending, Redemption, Void
+from ledger.entry import Complaint, Entry, Pending, Redemption, Void
 from ledger.roll import Terminal
 from sync_agent.province import schema
+from sync_agent.province.complaints import complaint_rows
 from sync_agent.province.corrections import take_back_corrected
 from sync_agent.province.engine import add_once, append
 from sync_agent.province.installed import Installed
@@ -27,6 +28,7 @@ class Rows:
         self._installed = installed
         self._entries: list[Row] = []
         self._redemptions: list[Row] = []
+        self._complaints: list[Row] = []
         self._acknowledgements: list[Row] = []
         self._voids: set[tuple[int, int, int]] = set()
         self._chains: set[tuple[int, int]] = set()
@@ -44,6 +46,8 @@ class Rows:
         ]
         if given:
             self._chains.add((ordinal, epoch))
+        filed = [(e, e.content) for e in entries if isinstance(e.content, Complaint)]
+        self._complaints += complaint_rows(filed, self._installed, terminal)
         voids = (e.content.seq for e in entries if isinstance(e.content, Void))
         self._voids.update((ordinal, epoch, seq) for seq in voids)
         self._chips.add(entries)
@@ -60,12 +64,14 @@ class Rows:
         """Write what waits."""
         append(self._db, schema.entry, self._entries)
         append(self._db, schema.redemption, self._redemptions)
+        append(self._db, schema.complaint, self._complaints)
         append(self._db, schema.acknowledgement, self._acknowledgements)
         # One may be taken back more than once; it is remembered once.
         add_once(self._db, schema.voided, sorted(self._voids))
         take_back_corrected(self._db, self._chains)
         self._chips.flush()
         self._entries, self._redemptions, self._acknowledgements = [], [], []
+        self._complaints = []
         self._voids, self._chains = set(), set()
 
 

@@ -14,6 +14,7 @@ from ledger.folder import TerminalFolder
 from ledger.policy import Policy, Programme
 from terminal.after import Voided
 from terminal.chip_tap import Tap
+from terminal.complaint import Filed
 from terminal.counter import CounterState, Presentation
 from terminal.counter import Request as Wish
 from terminal.web.acts import Act, Acts, Judge
@@ -27,6 +28,7 @@ from terminal.words import LANGUAGES, Language, Words, words
 
 FRAGMENTS = frozenset(
     {"/scan", "/picture", "/tap", "/look-up", "/match", "/choose", "/redeem", "/shown"}
+    | {"/complaint", "/complaint/file"}
 )
 """Paths whose answer the page lays into itself."""
 OF_THE_TERMINAL = {
@@ -57,6 +59,10 @@ class Served(Judge, Protocol):
 
     def void(self, seq: int, *, reason: str, second: str, tap: Tap | None = None) -> Voided:
         """Take back a redemption of today."""
+        ...
+
+    def file_complaint(self, about: int | None = None, *, programme: str = "") -> Filed | Refused:
+        """File a complaint about a refusal."""
         ...
 
     def answer_handover(self, *, handed_over: bool, second: str = "") -> None:

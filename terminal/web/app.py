@@ -32,6 +32,7 @@ from terminal.web.answers import Answers, Served
 from terminal.web.asked import Asked
 from terminal.web.by_two import add_by_two
 from terminal.web.chips import ChipDesk
+from terminal.web.complaint import add_complaints
 from terminal.web.day import add_day
 from terminal.web.edge import add_edge
 from terminal.web.guard import PICTURE_BYTES_MAX, Door, Guard
@@ -107,6 +108,7 @@ def create_app(
     add_taps(app, answers)
     add_after(app, answers)
     add_by_two(app, answers)
+    add_complaints(app, answers)
     if day is not None:
         add_day(app, answers, day)
     _add_ends(app, answers)

@@ -32,6 +32,8 @@ class Kind(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     FAULT = "fault"
+    COMPLAIN = "complain"
+    FILED = "filed"
 
 
 class Shape(StrEnum):
@@ -46,6 +48,7 @@ class Shape(StrEnum):
     TAG = "tag"
     CLOCK = "clock"
     WAVE = "wave"
+    NOTE = "note"
 
 
 PAPER = "paper"
@@ -89,6 +92,7 @@ class Screen:
         reason: code of the refusal, for the page that frames this one.
         retry: the same request may be sent again.
         by_two: two officers may give all the same.
+        complaint: the family may complain of it, and gets a number.
     """
 
     kind: Kind
@@ -111,6 +115,7 @@ class Screen:
     number: str = ""
     retry: bool = False
     by_two: bool = False
+    complaint: bool = False
 
 
 def make_screen(
@@ -170,6 +175,7 @@ def refused(
         tag=words.say(tag) if tag else "",
         reason=refusal.reason,
         by_number=refusal.reason in _BY_NUMBER,
+        complaint=bool(act and refusal.entry),
     )
 
 

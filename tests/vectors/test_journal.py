@@ -11,7 +11,7 @@ from card_codec.errors import CardCodecError
 from card_codec.keys import PublicKey
 from card_codec.refusal import Refused
 from card_codec.trust import decode_trust_list
-from ledger.entry import Entry, Pending, Redemption, check_head, make_entry, read_entry
+from ledger.entry import Complaint, Entry, Pending, Redemption, check_head, make_entry, read_entry
 from ledger.errors import RecordError
 from ledger.receipt import VerifiedReceipt, verify_receipt, write_receipt
 from tests.vectors.loading import VECTORS, cases
@@ -67,11 +67,12 @@ def test_valid_receipt_says_what_it_should_and_is_written_alike(case: Case) -> N
     verified = verify_receipt(case["input"]["text"], trust)
     assert isinstance(verified, VerifiedReceipt)
     content = verified.entry.content
-    assert isinstance(content, Redemption | Pending)
+    assert isinstance(content, Redemption | Pending | Complaint)
+    assert verified.is_complaint is isinstance(content, Complaint)
     assert {
         "number": verified.number,
-        "household": content.household.hex(),
-        "quantity": content.quantity,
+        "household": content.household and content.household.hex(),
+        "quantity": None if isinstance(content, Complaint) else content.quantity,
     } == case["expected"]
     text = case["input"]["text"].strip().upper()
     assert write_receipt(verified.entry, _signature(text)) == text

@@ -41,6 +41,7 @@ VALUE = bytes.fromhex("002b2f3407cf3f08")
 MARK = bytes.fromhex("14000000000001000000000000501400")
 RECORD = bytes.fromhex("1100010100001101020000000a505a00")
 SEEN = [HOUSEHOLD, 1, UID, 2, VALUE, MARK + RECORD]
+COMPLAINED = [2, "already_redeemed", HOUSEHOLD, 0, 1, 1]
 
 
 def leaf(body: bytes) -> bytes:
@@ -74,6 +75,7 @@ def entry_cases() -> Iterator[tuple[str, Case]]:
     """Place and content of each vector of the journal entry."""
     for name, description, items in (
         *chip_entries(),
+        *complaints(),
         ("opened", "The first entry of an epoch follows its genesis.", entry(10, OPENED, seq=1)),
         ("redemption", "Two units for 15,000 rupiah each, at home.", entry(1, GIVEN)),
         ("away", "One visit of person 3, away from home.",
@@ -141,6 +143,31 @@ def chip_entries() -> Iterator[tuple[str, str, list[Any]]]:
     )  # fmt: skip
 
 
+def complaints() -> Iterator[tuple[str, str, list[Any]]]:
+    """Name, description and items of complaints."""
+    yield from (
+        ("complaint", "About the refusal of entry 2.", entry(13, COMPLAINED, seq=3)),
+        ("complaint-of-nobody", "About a look-up that found nobody, for programme 1.",
+         entry(13, [2, "look_up_unknown", None, 0, 1, 4], seq=3)),
+    )  # fmt: skip
+
+
+def invalid_complaints() -> Iterator[tuple[str, str, list[Any]]]:
+    """The same of complaints that no reader takes: there is no room for anybody's words."""
+    yield from (
+        ("complaint-in-words", "A reason that is a text of somebody's, and no code.",
+         entry(13, [2, "Ibu Siti: anak saya sakit", *COMPLAINED[2:]], seq=3)),
+        ("complaint-by-number", "A reason with digits in it.",
+         entry(13, [2, "nik_6299012802260003", *COMPLAINED[2:]], seq=3)),
+        ("complaint-without-a-reason", "No reason at all.",
+         entry(13, [2, "", *COMPLAINED[2:]], seq=3)),
+        ("complaint-of-too-much", "A field more, with a telephone.",
+         entry(13, [*COMPLAINED, "0812"], seq=3)),
+        ("complaint-of-a-text", "The number of the refusal as it is printed.",
+         entry(13, ["T001-0002", *COMPLAINED[1:]], seq=3)),
+    )  # fmt: skip
+
+
 def invalid_chip_entries() -> Iterator[tuple[str, str, list[Any]]]:
     """The same of entries that no reader takes."""
     yield from (
@@ -183,6 +210,7 @@ def invalid_entries() -> Iterator[tuple[str, str, bytes, bytes | None]]:
     """Name, description, body, and the signature where it is that which is wrong."""
     for name, description, items in (
         *invalid_chip_entries(),
+        *invalid_complaints(),
         ("form-2", "A form this version does not know.", entry(1, GIVEN, form=2)),
         ("terminal-0", "There is no terminal 0.", entry(1, GIVEN, terminal=0)),
         ("totals-of-641", "Totals of more than 128 programmes.",
@@ -209,8 +237,7 @@ def invalid_entries() -> Iterator[tuple[str, str, bytes, bytes | None]]:
         ("shown-by-nothing", "Presented by 0.", entry(1, [*GIVEN[:7], 0, 1])),
         ("no-basis", "On a basis that nobody knows.", entry(1, [*GIVEN[:8], 4])),
         ("household-of-7", "Seven bytes.", entry(1, [HOUSEHOLD[:7], *GIVEN[1:]])),
-        ("reason-empty", "A refusal without a reason.",
-         entry(6, ["", None, 0, 0, 1, 1])),
+        ("reason-empty", "A refusal without a reason.", entry(6, ["", None, 0, 0, 1, 1])),
         ("point-of-81", "A point of 81 characters.", entry(10, ["A" * 81])),
     ):  # fmt: skip
         yield name, description, pack(items), None
@@ -253,6 +280,8 @@ def receipt_cases() -> Iterator[tuple[str, Case]]:
          "T001-0002"),
         ("by-chip", "Of a redemption by chip: its pending entry.", slip(pack(entry(2, PENDING))),
          "T001-0002"),
+        ("complaint", "Of a complaint: nothing was given.",
+         slip(pack(entry(13, COMPLAINED, seq=3))), "T001-0003"),
         ("es256", "Of a terminal whose key lies in a module.", slip(ES256, HSM), "T002-0002"),
     ):  # fmt: skip
         yield (
@@ -260,7 +289,11 @@ def receipt_cases() -> Iterator[tuple[str, Case]]:
             {
                 "description": description,
                 "input": {"text": shown, "trust": TERMINALS.hex()},
-                "expected": {"number": number, "household": HOUSEHOLD.hex(), "quantity": 2},
+                "expected": {
+                    "number": number,
+                    "household": HOUSEHOLD.hex(),
+                    "quantity": None if name == "complaint" else 2,
+                },
             },
         )
     for name, description, shown, code in invalid_receipts(printed):

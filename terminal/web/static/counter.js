@@ -78,6 +78,15 @@ function choose(member) {
   ask("/choose", { act: stage.act, member: Number(member) });
 }
 
+// What a family says against a refusal: first asked, then filed; filed twice it is the same one.
+function complain() {
+  if (stage.kind === "refused" && !busy) ask("/complaint", { act: stage.act });
+}
+
+function file() {
+  if (stage.kind === "complain" && !busy) ask("/complaint/file", { act: stage.act });
+}
+
 function give({ print }) {
   if (stage.kind !== "approved" || busy) return;
   ask("/redeem", { act: stage.act }).then(() => print && stage.kind === "done" && printSlip());
@@ -131,6 +140,8 @@ function lost() {
 function note(text) {
   doing.textContent = text;
 }
+
+const hasSlip = () => Boolean(stage.screen && stage.screen.querySelector(".slip"));
 
 function printSlip() {
   const slip = stage.screen.querySelector(".slip");
@@ -191,6 +202,8 @@ const ACTS = {
   "give-print": () => give({ print: true }),
   print: printSlip,
   explain: () => stage.explain(),
+  complain,
+  file,
   retry: () => again && again(),
   leave,
 };
@@ -198,12 +211,13 @@ const ACTS = {
 const KEYS = {
   Enter: enter,
   F1: () => give({ print: false }),
-  F2: () => (stage.kind === "done" ? printSlip() : give({ print: true })),
+  F2: () => (hasSlip() ? printSlip() : give({ print: true })),
 };
 
 // Keys that give nothing away: they need no guard against a scanner.
 const FREE_KEYS = {
   Escape: leave,
+  F3: () => stage.screen?.querySelector("[data-do=complain]")?.click(),
   F4: ACTS.number,
   F6: () => stage.kind === "ready" && !busy && document.getElementById("after").click(),
   F7: () => stage.kind === "ready" && !busy && document.getElementById("day")?.click(),

@@ -8,6 +8,7 @@ const SOUNDS = {
   amber: { hertz: 440, count: 2, ms: 120 },
   red: { hertz: 220, count: 1, ms: 600 },
   black: { hertz: 330, count: 3, ms: 120 },
+  filed: { hertz: 660, count: 1, ms: 120, volume: SOFT },
   purple: { hertz: 440, count: 1, ms: 120, volume: SOFT },
 };
 const STORE = "betang-sound";

@@ -8,6 +8,7 @@ from ledger.element import Element, RedemptionId, Right
 from ledger.entry import (
     Basis,
     Closed,
+    Complaint,
     Content,
     Entry,
     Handover,
@@ -54,6 +55,8 @@ CONTENTS: tuple[Content, ...] = (
     Refusal("malformed", None, 0, 0, 1, Presented.TEXT),
     LookUp(HOUSEHOLD, 3, ""),
     LookUp(None, 0, "look_up_unknown"),
+    Complaint(4, "revoked", HOUSEHOLD, 3, 1, Presented.PICTURE),
+    Complaint(7, "look_up_unknown", None, 0, 2, Presented.LOOK_UP),
     Closed(1, 12, 1, 3, 180_000, bytes.fromhex("010000000c0300000002")),
     Sealed("disk_full", 1, 41, bytes(range(32))),
     Opened("Balai Desa"),

@@ -11,7 +11,7 @@ from card_codec.qr.text import write_text
 from card_codec.reason import Reason
 from card_codec.refusal import Refused
 from card_codec.trust import KeyUse, TrustedKey, TrustList
-from ledger.entry import Content, Entry, check_head, sign_head
+from ledger.entry import Complaint, Content, Entry, Redemption, check_head, sign_head
 from ledger.receipt import PREFIX, VerifiedReceipt, verify_receipt, write_receipt
 from ledger.rights import Rights
 from terminal.counter import Redeemed
@@ -79,10 +79,36 @@ def test_slip_cut_or_lengthened_anywhere_is_refused() -> None:
         assert refusal(text + more) is not None
 
 
-@pytest.mark.parametrize("content", CONTENTS[1:], ids=lambda c: type(c).__name__)
+NO_SLIP = [c for c in CONTENTS if not isinstance(c, Redemption | Complaint)]
+
+
+@pytest.mark.parametrize("content", NO_SLIP, ids=lambda c: type(c).__name__)
 def test_entry_that_gave_nothing_is_no_receipt(content: Content) -> None:
     """A refusal must not be shown at another counter as if something had been given."""
     assert refusal(slip(entry(content))) is Reason.MALFORMED
+
+
+def test_slip_of_a_complaint_verifies_and_is_told_from_a_receipt() -> None:
+    complaints = [entry(c, seq=9) for c in CONTENTS if isinstance(c, Complaint)]
+    assert complaints
+    for filed in complaints:
+        verified = verify_receipt(slip(filed), trusting())
+        assert isinstance(verified, VerifiedReceipt)
+        assert (verified.entry, verified.number, verified.is_complaint) == (
+            filed,
+            "T001-0009",
+            True,
+        )
+    given = verify_receipt(slip(), trusting())
+    assert isinstance(given, VerifiedReceipt)
+    assert not given.is_complaint
+
+
+def test_every_single_changed_character_of_a_complaints_slip_is_refused() -> None:
+    text = slip(entry(next(c for c in CONTENTS if isinstance(c, Complaint)), seq=9))
+    for at in range(len(text)):
+        other = "A" if text[at] != "A" else "B"
+        assert refusal(text[:at] + other + text[at + 1 :]) is not None, at
 
 
 def test_slip_of_another_terminal_or_epoch_is_not_this_ones() -> None:

@@ -12,6 +12,7 @@ from ledger.clock import Moment
 from ledger.element import RedemptionId
 from ledger.entry import (
     Basis,
+    Complaint,
     Content,
     Entry,
     Handover,
@@ -113,6 +114,10 @@ CONTENTS = st.one_of(
     st.builds(
         Refusal, st.sampled_from(["revoked", "expired"]), st.none() | st.sampled_from(HOUSEHOLDS),
         U8, U8, U8, st.sampled_from(Presented),
+    ),
+    st.builds(
+        Complaint, st.integers(0, 2**32 - 1), st.sampled_from(["revoked", "expired"]),
+        st.none() | st.sampled_from(HOUSEHOLDS), U8, U8, st.sampled_from(Presented),
     ),
     st.builds(Opened, st.text(min_size=1, max_size=9).filter(lambda t: t.isprintable())),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from ledger.element import RedemptionId
 from ledger.entry import Void
 from sync_agent.cli import main
 from sync_agent.errors import ProvinceError
+from sync_agent.province.corrections import Misnamed
 from tests.commands import Command
 from tests.sync_world import SyncWorld, batch_of, install, sync, taken
 from tests.unit.sync_agent.test_settlement import FROZEN_AFTER_SECONDS, arrive, doubled, ended
@@ -99,7 +100,7 @@ def test_redemption_of_another_household_is_not_taken_back_and_that_is_told(
         arrive(world, "one")
     assert len(world.province.cases()) == 1
     assert voided(world) == set()
-    assert world.province.misnamed_corrections() == [(AWAY, world.homes_2[1])]
+    assert world.province.misnamed_corrections() == [Misnamed("T001-0001", world.homes_2[1].hex())]
 
 
 def test_redemption_that_its_terminal_voided_as_well_is_taken_back_once(world: SyncWorld) -> None:

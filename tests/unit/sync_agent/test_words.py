@@ -5,12 +5,14 @@ from importlib.resources import files
 
 import pytest
 
+from card_codec.reason import Reason
 from ledger.mac_verdict import Finding
 from sync_agent.province.cases import Why
 from sync_agent.province.evidence import ChainKind
 from sync_agent.province.mac_verdicts import MacCaseKind
 from sync_agent.province.pendings import Fate
 from sync_agent.province.words import LANGUAGES, catalogue, words
+from terminal.words import Words as Slip
 
 FILE_ENDINGS = (".css", ".js", ".html", ".po")
 PLACE = re.compile(r"\{(\w+)\}")
@@ -26,6 +28,7 @@ def used_keys() -> set[str]:
     made = {f"desk.why.{why}" for why in Why} | {f"desk.chain.{kind}" for kind in ChainKind}
     made |= {f"desk.fate.{fate}" for fate in Fate} | {f"desk.{kind}" for kind in MacCaseKind}
     made |= {f"desk.mac.{finding.name.lower()}" for finding in Finding} | {"desk.mac.none"}
+    made |= {f"why.{reason}" for reason in Reason}
     return {k for k in quoted if not k.endswith(FILE_ENDINGS)} | made
 
 
@@ -55,3 +58,15 @@ def test_numbers_and_money_are_written_as_the_language_does() -> None:
 def test_unknown_key_is_a_defect() -> None:
     with pytest.raises(KeyError):
         words("id").say("desk.nothing")
+
+
+def test_reason_is_said_on_the_desk_in_the_words_of_the_familys_slip() -> None:
+    for language in LANGUAGES:
+        slip = Slip(language)
+        assert {r: words(language).reason(r) for r in Reason} == {
+            r: slip.say(f"why.{r}") for r in Reason
+        }
+
+
+def test_reason_that_only_a_newer_terminal_knows_is_shown_by_its_code() -> None:
+    assert words("en").reason("of_next_year") == "of_next_year"

@@ -11,8 +11,7 @@ from ledger.head_code import head_code
 from ledger.journal import open_journal
 from ledger.receipt import write_receipt
 from sync_agent.cli import main
-from sync_agent.province import program
-from sync_agent.province import pages
+from sync_agent.province import pages, program
 from sync_agent.province.complaints import complaint_data
 from sync_agent.province.evidence import Shown
 from sync_agent.province.store import Store

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, select
 from ledger.element import RedemptionId, Right
 from sync_agent.province.installed import Installed
 from sync_agent.province.pendings import Fate, unsettled
+from sync_agent.province.proved import Proved
 from sync_agent.province.schema import redemption, voided
 from sync_agent.province.store import Store
 
@@ -60,12 +61,26 @@ def redemptions(
         return [_listed(row, installed, language) for row in db.execute(query)]
 
 
+def of_proof(one: Proved, installed: Installed, language: str) -> Listed:
+    """A redemption that evidence alone holds."""
+    body, content = one.entry.body, one.content
+    return _told(
+        installed, language, one.entry.id, one.right, at=body.moment.early,
+        quantity=content.quantity, paid=content.paid, officer=body.officer, voided=False,
+    )  # fmt: skip
+
+
+def one_numbered(db: Connection, installed: Installed, id: RedemptionId, language: str) -> Listed:
+    """The redemption that the log holds under this id."""
+    return _listed(_one(db, id), installed, language)
+
+
 def numbered(
     store: Store, installed: Installed, ids: Iterable[RedemptionId], *, language: str
 ) -> list[Listed]:
     """These redemptions, in this order."""
     with store.reading() as db:
-        return [_listed(_one(db, id), installed, language) for id in ids]
+        return [one_numbered(db, installed, id, language) for id in ids]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +124,31 @@ def _right(row: Row[Any]) -> Right:
 
 def _listed(row: Row[Any], installed: Installed, language: str) -> Listed:
     id = RedemptionId(row.terminal, row.epoch, row.seq)
+    return _told(
+        installed, language, id, _right(row), at=row.at, quantity=row.quantity, paid=row.paid,
+        officer=row.officer, voided=row.void is not None,
+    )  # fmt: skip
+
+
+def _told(
+    installed: Installed, language: str, id: RedemptionId, right: Right, *, at: int, quantity: int,
+    paid: int, officer: str, voided: bool,
+) -> Listed:  # fmt: skip
+    """With the names that the release in force has for it."""
     roll, policy = installed.rights.roll, installed.rights.policy
     terminal = roll.terminal(id.terminal, id.epoch)
-    programme = policy.programme_numbered(row.programme)
+    programme = policy.programme_numbered(right.programme)
     unit = getattr(programme.unit, language) if programme else ""
     return Listed(
         number=id.number(),
-        at=row.at,
+        at=at,
         terminal=terminal.name if terminal else id.number().partition("-")[0],
         point=terminal.point if terminal else "",
-        right=_right(row),
-        programme=getattr(programme.name, language) if programme else str(row.programme),
-        quantity=row.quantity,
+        right=right,
+        programme=getattr(programme.name, language) if programme else str(right.programme),
+        quantity=quantity,
         unit=unit,
-        paid=row.paid,
-        officer=row.officer,
-        voided=row.void is not None,
+        paid=paid,
+        officer=officer,
+        voided=voided,
     )

@@ -57,6 +57,7 @@ class Claim:
         late: it arrived after its window was settled.
         finding: the issuer's verdict on its Transaction MAC; None without one.
         voided_late: it was taken back, and that arrived after its window was settled.
+        proved: the log does not hold it; evidence does, perhaps under the number of another.
     """
 
     id: RedemptionId
@@ -67,6 +68,12 @@ class Claim:
     late: bool = False
     finding: Finding | None = None
     voided_late: bool = False
+    proved: bool = False
+
+    @property
+    def name(self) -> tuple[RedemptionId, bytes]:
+        """By which it is told from another under its number."""
+        return self.id, self.leaf[:8]
 
 
 @dataclass(frozen=True, slots=True)

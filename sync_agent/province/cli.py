@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ledger.clock import SystemClock
-from ledger.entry import Complaint
 from ledger.errors import FolderError
-from ledger.head_code import read_code, read_id
 from ledger.mac_verdict import FILE_SIZE_MAX
 from sync_agent.province.accounts import Listed
 from sync_agent.province.case_records import CaseRecord
 from sync_agent.province.cases import Case
 from sync_agent.province.complaints import complaint_data, complaint_line
-from sync_agent.province.evidence import ChainCase, Shown
+from sync_agent.province.evidence import ChainCase
+from sync_agent.province.evidence_commands import code, receipt
 from sync_agent.province.folder import (
     KEY_NAMES,
     init_province,
@@ -30,16 +26,17 @@ from sync_agent.province.folder import (
     rotate_key,
 )
 from sync_agent.province.mac_verdicts import MacCase, TakenVerdicts
+from sync_agent.province.program import Config, Json, opened, say
 from sync_agent.province.province import Province
 from sync_agent.province.sticks import once_with
 from sync_agent.province.words import words as words_in
 from sync_agent.roads import open_stick
 
 app = typer.Typer(no_args_is_help=True, help="The province's end of the road.")
+for command in (code, receipt):
+    app.command()(command)
 
 REASONS = ("lost", "stolen", "damaged", "deceased", "fraud", "other")
-Config = Annotated[Path, typer.Option("--config", help="province.toml, or its folder")]
-Json = Annotated[bool, typer.Option("--json", help="one JSON line")]
 
 
 @app.command()
@@ -52,8 +49,7 @@ def init(
     province = init_province(folder, listen=listen)
     config = str(province.root / "province.toml")
     report = {"config": config, "url": f"http://{province.config.listen}"}
-    words = f"give {province.root / 'public.json'} to the office; serve with {config}"
-    _say(report, words, as_json)
+    say(report, f"give {province.root / 'public.json'} to the office; serve with {config}", as_json)
 
 
 @app.command()
@@ -63,12 +59,12 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Take the office's release, verified, and publish it."""
-    with _opened(config) as province:
+    with opened(config) as province:
         version = province.release(source)
         misnamed = province.misnamed_corrections()
     words = "\n".join([f"ledger {version} is published", *(one.words() for one in misnamed)])
     report = {"ledger_version": version, "corrections_of_others": list(map(asdict, misnamed))}
-    _say(report, words, as_json)
+    say(report, words, as_json)
 
 
 @app.command()
@@ -82,7 +78,7 @@ def rotate(
         raise FolderError(f"--key is one of {', '.join(KEY_NAMES)}")
     public = rotate_key(open_province(config), key)
     words = f"give {public} to the office; the old {key} key signs until its next release"
-    _say({"key": key, "public": str(public)}, words, as_json)
+    say({"key": key, "public": str(public)}, words, as_json)
 
 
 @app.command()
@@ -98,10 +94,10 @@ def block(
         raise FolderError("--household is not 16 hex digits (0-9, a-f)")
     if reason not in REASONS:
         raise FolderError(f"--reason is one of {', '.join(REASONS)}")
-    with _opened(config) as province:
+    with opened(config) as province:
         new = province.block(bytes.fromhex(household), issue, reason)
     words = "the card is blocked" if new else "the card was blocked already"
-    _say({"household": household, "issue": issue, "new": new}, words, as_json)
+    say({"household": household, "issue": issue, "new": new}, words, as_json)
 
 
 @app.command()
@@ -118,9 +114,9 @@ def serve(
 
     def say_ready(ready: Ready) -> None:
         line = {"ready": True, "url": ready.url, "desk": ready.desk}
-        _say(line, "", as_json=True)  # whoever starts a server reads this line, asked or not
+        say(line, "", as_json=True)  # whoever starts a server reads this line, asked or not
 
-    with _opened(config) as province:
+    with opened(config) as province:
         province.publish()
         own_host, own_port = listen_address(province.folder.config)
         server, listening = prepare(
@@ -140,30 +136,30 @@ def once(
 ) -> None:
     """Take the batches of a stick and lay down what every terminal needs."""
     stick = open_stick(where)
-    with _opened(config) as province:
+    with opened(config) as province:
         province.publish()
         report = once_with(province, stick)
     words = f"{report.accepted} entries taken, offers laid for {report.terminals} terminals"
     words += "".join(f"\ncode of {head.number}: {head.code}" for head in report.heads)
     for refused in report.refused:
         typer.echo(f"{refused.file}: {refused.detail}", err=True)
-    _say(asdict(report), words, as_json)
+    say(asdict(report), words, as_json)
     raise typer.Exit(1 if report.refused else 0)
 
 
 @app.command()
 def restored(config: Config, as_json: Json = False) -> None:
     """Say that this folder was put back from a copy: terminals follow again, and send anew."""
-    with _opened(config) as province:
+    with opened(config) as province:
         version = province.restored()
     words = f"published as ledger {version}; take the office's newest release once more"
-    _say({"ledger_version": version}, words, as_json)
+    say({"ledger_version": version}, words, as_json)
 
 
 @app.command()
 def cases(config: Config, as_json: Json = False) -> None:
     """List every double with the record that counts, forks, missing entries, false signatures."""
-    with _opened(config) as province:
+    with opened(config) as province:
         found = _cases(province)
         chains = [_chain_case(case) for case in province.chain_cases()]
         macs = [_mac_case(case) for case in province.macs.cases()]
@@ -171,31 +167,31 @@ def cases(config: Config, as_json: Json = False) -> None:
     words += [f"{c['terminal']}: {c['kind']}, entries {c['from']} to {c['to']}" for c in chains]
     words += [f"{c['number']}: {c['kind']}, by the issuer's verdict" for c in macs]
     found += [*chains, *macs]
-    _say(found, "\n".join(words) or "no case", as_json)
+    say(found, "\n".join(words) or "no case", as_json)
 
 
 @app.command()
 def complaints(config: Config, as_json: Json = False) -> None:
     """List the complaints of families about refusals, by kecamatan and terminal."""
-    with _opened(config) as province:
+    with opened(config) as province:
         said = words_in("en" if province.folder.config.language == "en" else "id")
         listed = province.complaints.listed(language=said.language)
     lines = [complaint_line(one, said) for one in listed]
     found = [complaint_data(one, said) for one in listed]
-    _say(found, "\n".join(lines) or "no complaint", as_json)
+    say(found, "\n".join(lines) or "no complaint", as_json)
 
 
 @app.command()
 def reconcile(config: Config, as_json: Json = False) -> None:
     """Judge every right anew by the plain rule, and settle each window two weeks after its end."""
-    with _opened(config) as province:
+    with opened(config) as province:
         settled = [asdict(one) for one in province.settle()]
         found = _cases(province)
         report = {"redemptions": province.received(), "settled": settled, "cases": found}
     words = (
         f"{report['redemptions']} redemptions, {len(found)} cases, {len(settled)} windows settled"
     )
-    _say(report, words, as_json)
+    say(report, words, as_json)
 
 
 @app.command()
@@ -207,7 +203,7 @@ def archive(
     as_json: Json = False,
 ) -> None:
     """Seal what was accepted since the last time into Parquet segments."""
-    with _opened(config) as province:
+    with opened(config) as province:
         if check:
             _check_archive(province, as_json)
             return
@@ -215,59 +211,15 @@ def archive(
         while (one := province.seal_segment()) is not None:
             made.append(asdict(one))
     words = [f"segment {one['number']}: {one['entries']} entries, {one['hash']}" for one in made]
-    _say({"segments": made}, "\n".join(words) or "nothing new to seal", as_json)
+    say({"segments": made}, "\n".join(words) or "nothing new to seal", as_json)
 
 
 def _check_archive(province: Province, as_json: bool) -> None:
     count, faults = province.check_segments()
     words = [f"segment {fault.number}: {fault.detail}" for fault in faults]
     report = {"segments": count, "faults": [asdict(fault) for fault in faults]}
-    _say(report, "\n".join(words) or f"{count} segments hold what the log holds", as_json)
+    say(report, "\n".join(words) or f"{count} segments hold what the log holds", as_json)
     raise typer.Exit(1 if faults else 0)
-
-
-@app.command()
-def code(
-    config: Config,
-    number: Annotated[str, typer.Argument(help="as it was told: T001-0017")],
-    text: Annotated[str, typer.Argument(metavar="CODE", help="its eight characters: 7Q2M-0XKD")],
-    as_json: Json = False,
-) -> None:
-    """Hold a code told by telephone against the log; an entry not there opens a case."""
-    id, told = read_id(number), read_code(text)
-    with _opened(config) as province:
-        shown = province.tell_code(id, told)
-    sentence = {
-        Shown.HELD: f"{id.number()} is in the log, and all before it",
-        Shown.CODE: f"{id.number()} is in the log by another code: ask for it once more; if it"
-        " stays, keep the machine and tell the office",
-        Shown.MISSING: f"{id.number()} has not arrived: its terminal owes entries",
-    }[shown]
-    _say({"number": id.number(), "shown": shown.value}, sentence, as_json)
-    raise typer.Exit(0 if shown is Shown.HELD else 1)
-
-
-@app.command()
-def receipt(
-    config: Config,
-    text: Annotated[str, typer.Argument(help="what stands on the slip: KHR1…")],
-    as_json: Json = False,
-) -> None:
-    """Hold a family's slip against the log; one that is not there opens a case."""
-    with _opened(config) as province:
-        shown, entry = province.show_slip(text)
-    number = entry.id.number()
-    sentence = {
-        Shown.HELD: f"{number} is in the log",
-        Shown.FORK: f"{number} is signed but the log holds another entry there: a fork is open",
-        Shown.MISSING: f"{number} is signed but never arrived: its terminal owes entries",
-    }[shown]
-    report: dict[str, object] = {"number": number, "shown": shown.value}
-    if isinstance(entry.content, Complaint):
-        report["complaint"] = True
-        sentence = f"a complaint, nothing was given on it: {sentence}"
-    _say(report, sentence, as_json)
-    raise typer.Exit(0 if shown is Shown.HELD else 1)
 
 
 @app.command("ask-macs")
@@ -280,9 +232,9 @@ def ask_macs(
     as_json: Json = False,
 ) -> None:
     """Write the Transaction MACs of chips for the issuer, who checks them at the office."""
-    with _opened(config) as province:
+    with opened(config) as province:
         files = [str(path) for path in province.macs.ask(out.resolve(), anew=anew)]
-    _say({"files": files}, "\n".join(files) or "nothing of any chip is left to ask", as_json)
+    say({"files": files}, "\n".join(files) or "nothing of any chip is left to ask", as_json)
 
 
 @app.command("take-verdicts")
@@ -297,7 +249,7 @@ def take_verdicts(
             data = file.read(FILE_SIZE_MAX + 1)
     except OSError as error:
         raise FolderError(f"{source} cannot be read: {error.strerror}; name a file") from error
-    with _opened(config) as province:
+    with opened(config) as province:
         taken = province.macs.take(data)
     words = (
         f"{taken.new} new verdicts; {taken.valid} valid, {taken.invalid} invalid,"
@@ -305,7 +257,7 @@ def take_verdicts(
     )
     for sentence in _doubts(taken):
         typer.echo(sentence, err=True)
-    _say(asdict(taken), words, as_json)
+    say(asdict(taken), words, as_json)
     raise typer.Exit(1 if taken.contradicted else 0)
 
 
@@ -326,15 +278,15 @@ def _doubts(taken: TakenVerdicts) -> Iterator[str]:
 @app.command()
 def redemptions(config: Config, as_json: Json = False) -> None:
     """List every redemption received, the newest first."""
-    with _opened(config) as province:
+    with opened(config) as province:
         found = [_redemption(one) for one in province.redemptions()]
     words = [f"{r['number']} {r['programme']} {r['quantity']} {r['unit']}" for r in found]
-    _say(found, "\n".join(words) or "no redemption", as_json)
+    say(found, "\n".join(words) or "no redemption", as_json)
 
 
 def _cases(province: Province) -> list[dict[str, object]]:
     cases = province.cases()
-    records = province.case_records(cases)
+    records = province.records.evidence(cases)
     return [_case(case, own) for case, own in zip(cases, records, strict=True)]
 
 
@@ -363,6 +315,7 @@ def _chain_case(case: ChainCase) -> dict[str, object]:
         "from": case.first,
         "to": case.last,
         "evidence": case.pieces,
+        "told": case.told,
     }
 
 
@@ -384,17 +337,3 @@ def _redemption(one: Listed) -> dict[str, object]:
         "officer": one.officer,
         "void": one.voided,
     }
-
-
-@contextmanager
-def _opened(config: Path) -> Iterator[Province]:
-    clock = SystemClock()
-    province = Province(open_province(config), now=lambda: clock.read().wall)
-    try:
-        yield province
-    finally:
-        province.close()
-
-
-def _say(report: object, words: str, as_json: bool) -> None:
-    typer.echo(json.dumps(report) if as_json else words)

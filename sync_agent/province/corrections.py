@@ -15,7 +15,9 @@ from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
 
 from ledger.changes_file import Correction
 from ledger.element import RedemptionId
+from ledger.roll import Roll
 from sync_agent.province.engine import add_once
+from sync_agent.province.proved import proved
 from sync_agent.province.schema import corrected, redemption, voided
 
 
@@ -59,15 +61,23 @@ def take_back_corrected(db: Connection, chains: Collection[tuple[int, int]]) -> 
     add_once(db, voided, [tuple(row) for row in rows])
 
 
-def misnamed_corrections(db: Connection) -> list[Misnamed]:
-    """Corrections of redemptions that the log holds as another household's, in order."""
+def corrected_names(db: Connection) -> frozenset[tuple[RedemptionId, bytes]]:
+    """Redemption and household of every correction: for what the log does not hold."""
+    rows = db.execute(select(*_PLACE, corrected.c.household))
+    return frozenset((RedemptionId(*place), bytes(household)) for *place, household in rows)
+
+
+def misnamed_corrections(db: Connection, roll: Roll) -> list[Misnamed]:
+    """Corrections of redemptions that are known as other households' alone, in order."""
     rows = db.execute(
         select(*_PLACE, corrected.c.household)
         .join(redemption, _same_place())
         .where(redemption.c.household != corrected.c.household)
         .order_by(*_PLACE)
     )
-    return [Misnamed(RedemptionId(*place).number(), household.hex()) for *place, household in rows]
+    found = [(RedemptionId(*place), bytes(household)) for *place, household in rows]
+    proofs = {(one.entry.id, one.right.household) for one in proved(db, roll)} if found else set()
+    return [Misnamed(id.number(), home.hex()) for id, home in found if (id, home) not in proofs]
 
 
 _PLACE: tuple[ColumnElement[Any], ...] = (

@@ -26,7 +26,7 @@ from sqlalchemy.exc import ArgumentError
 
 from sync_agent.errors import ProvinceError
 from sync_agent.province.migrations import env
-from sync_agent.province.migrations.versions import v0006_corrections
+from sync_agent.province.migrations.versions import v0007_corrections
 
 BUSY_SECONDS = 30
 PRAGMAS = (
@@ -35,7 +35,7 @@ PRAGMAS = (
     "PRAGMA wal_autocheckpoint=1000",
     "PRAGMA trusted_schema=OFF",
 )
-NEWEST = v0006_corrections.revision
+NEWEST = v0007_corrections.revision
 """The step a store must stand at."""
 COPY_ROWS_MIN = 10
 """Fewer rows are inserted: COPY takes two round trips more."""

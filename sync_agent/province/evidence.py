@@ -7,12 +7,13 @@ entry exists. Nothing of it is believed as history; it opens a case for people, 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, func, select
 
 from card_codec.refusal import Refused
 from card_codec.trust import TrustList
@@ -23,7 +24,7 @@ from ledger.receipt import verify_receipt
 from ledger.roll import Roll, terminal_name, trusted_key
 from sync_agent.batch import Batch
 from sync_agent.province.engine import add_once
-from sync_agent.province.schema import entry, fork, missing, told
+from sync_agent.province.schema import entry, fork, missing, told, withdrawn
 from sync_agent.province.store import first_fork, head, leaves
 
 KEPT_MAX = 1_000
@@ -49,6 +50,7 @@ class ChainCase:
         first: the first entry that differs, or that is owed.
         last: the last one of which there is evidence.
         pieces: kept batches and told codes that show it.
+        told: of these, codes that somebody told: nothing of them is signed.
     """
 
     kind: ChainKind
@@ -57,6 +59,7 @@ class ChainCase:
     first: int
     last: int
     pieces: int
+    told: int = 0
 
     @property
     def name(self) -> str:
@@ -169,9 +172,20 @@ def hold_code(db: Connection, id: RedemptionId, code: str, *, at: int) -> Shown:
     return Shown.MISSING
 
 
+def withdraw_code(db: Connection, id: RedemptionId, code: str, *, at: int) -> bool:
+    """Whoever told a code had misheard it: it shows nothing any more; False if nobody told it."""
+    own = told.c
+    same = and_(own.terminal == id.terminal, own.epoch == id.epoch, own.seq == id.seq)
+    if db.execute(select(told).where(same, own.code == code)).first() is None:
+        return False
+    add_once(db, withdrawn, [(id.terminal, id.epoch, id.seq, code, at)])
+    return True
+
+
 def chain_cases(db: Connection) -> list[ChainCase]:
     """Every chain about which there is evidence that the log does not answer."""
     pieces: dict[tuple[ChainKind, int, int], list[tuple[int, int]]] = {}
+    codes = Counter[tuple[ChainKind, int, int]]()
     for row in db.execute(select(fork)):
         pieces.setdefault((ChainKind.FORK, row.terminal, row.epoch), []).append((row.seq, row.last))
     for row in db.execute(_unanswered()):
@@ -191,20 +205,22 @@ def chain_cases(db: Connection) -> list[ChainCase]:
         else:
             continue
         pieces.setdefault(key, []).append((first, row.seq))
-    return [_case(*key, found) for key, found in sorted(pieces.items())]
+        codes[key] += 1
+    return [_case(*key, found, told=codes[key]) for key, found in sorted(pieces.items())]
 
 
 def _case(
-    kind: ChainKind, terminal: int, epoch: int, found: Sequence[tuple[int, int]]
+    kind: ChainKind, terminal: int, epoch: int, found: Sequence[tuple[int, int]], *, told: int
 ) -> ChainCase:
     first, last = min(first for first, _ in found), max(last for _, last in found)
-    return ChainCase(kind, terminal, epoch, first=first, last=last, pieces=len(found))
+    return ChainCase(kind, terminal, epoch, first=first, last=last, pieces=len(found), told=told)
 
 
 def _told() -> Select[Any]:
-    """What was told by code, and the leaf held there now, if any."""
+    """What was told by code and not withdrawn, and the leaf held there now, if any."""
     columns = (told.c.terminal, told.c.epoch, told.c.seq, told.c.code, entry.c.leaf.label("held"))
-    return select(*columns).select_from(told.outerjoin(entry, _same(told)))
+    misheard = exists().where(*(withdrawn.c[c.name] == c for c in columns[:4]))
+    return select(*columns).select_from(told.outerjoin(entry, _same(told))).where(~misheard)
 
 
 def _same(table: Table) -> ColumnElement[bool]:

@@ -31,6 +31,7 @@ from sync_agent.province.evidence import (
     keep_fork,
     keep_missing,
     read_slip,
+    withdraw_code,
 )
 from sync_agent.province.installed import Installed, shut_out
 from sync_agent.province.store import (
@@ -145,6 +146,15 @@ class Intake:
             raise IntakeRefusedError(403, "not_enrolled", words)
         with self._store.writing() as db:
             return hold_code(db, id, code, at=at)
+
+    def withdraw_code(self, id: RedemptionId, code: str, *, at: int) -> bool:
+        """Take back a code that was misheard; False if nobody had told it.
+
+        Raises:
+            ProvinceError: the store failed.
+        """
+        with self._store.writing() as db:
+            return withdraw_code(db, id, code, at=at)
 
     def head(self, ordinal: int, epoch: int) -> HeadAnswer:
         """How far the log holds a terminal's chain.

@@ -20,7 +20,7 @@ from sync_agent.province.accounts import SHOWN_MAX, Listed
 from sync_agent.province.cases import Case, Claim
 from sync_agent.province.complaints import complaint_data
 from sync_agent.province.doors import DeskKey, Rate
-from sync_agent.province.evidence import ChainCase
+from sync_agent.province.evidence import ChainCase, ChainKind
 from sync_agent.province.mac_verdicts import MacCase
 from sync_agent.province.province import Province
 from sync_agent.province.words import LANGUAGES, Language, Words, at_wib, words
@@ -185,8 +185,8 @@ def _shown_cases(province: Province, said: Words) -> list[ShownCase]:
         found.append(
             ShownCase(
                 case,
-                province.listed([c.id for c in claims], language=said.language),
-                [said.say(f"desk.mac.{_finding(claim)}") for claim in claims],
+                province.records.listed(case, language=said.language),
+                [_signed(claim, said) for claim in claims],
                 {claim.id.number() for claim in claims if claim.voided_late},
                 said.say(f"desk.why.{case.why}", winner=counted),
                 worth * sum(claim.quantity for claim in case.losers),
@@ -195,13 +195,17 @@ def _shown_cases(province: Province, said: Words) -> list[ShownCase]:
     return found
 
 
+def _signed(claim: Claim, said: Words) -> str:
+    return said.say("desk.proved" if claim.proved else f"desk.mac.{_finding(claim)}")
+
+
 def _finding(claim: Claim) -> str:
     return "none" if claim.finding is None else claim.finding.name.lower()
 
 
 def _shown_macs(province: Province, said: Words) -> list[tuple[MacCase, Listed, str]]:
     cases = province.macs.cases()
-    listed = province.listed([case.id for case in cases], language=said.language)
+    listed = province.records.numbered([case.id for case in cases], language=said.language)
     return [
         (case, one, said.say(f"desk.{case.kind}")) for case, one in zip(cases, listed, strict=True)
     ]
@@ -213,6 +217,8 @@ def _shown_chains(province: Province, said: Words) -> list[ShownChain]:
     for case in province.chain_cases():
         terminal = roll.terminal(case.terminal, case.epoch)
         what = said.say(f"desk.chain.{case.kind}", first=case.first, last=case.last)
+        if case.told == case.pieces and case.kind is ChainKind.MISSING:
+            what = said.say("desk.chain.told", first=case.first, last=case.last)
         found.append(ShownChain(case, terminal.point if terminal else "", what))
     return found
 
@@ -260,6 +266,7 @@ def _data(province: Province, said: Words) -> dict[str, Any]:
                 "from": shown.case.first,
                 "to": shown.case.last,
                 "evidence": shown.case.pieces,
+                "told": shown.case.told,
                 "what": shown.what,
             }
             for shown in _shown_chains(province, said)
@@ -278,6 +285,7 @@ def _case_data(shown: ShownCase) -> dict[str, Any]:
         "settled": case.settled,
         "signatures": {c.id.number(): _finding(c) for c in (*case.counted, *case.losers)},
         "voided_late": sorted(shown.voided_late),
+        "proved": sorted(c.id.number() for c in (*case.counted, *case.losers) if c.proved),
     }
 
 

@@ -17,7 +17,7 @@ from sync_agent.errors import IntakeRefusedError, ProvinceError, SyncError
 from sync_agent.messages import TIMESTAMP_PATH, HeadAnswer, OfferItem, Taken
 from sync_agent.province import accounts
 from sync_agent.province.accounts import Listed, Waiting
-from sync_agent.province.case_records import CaseRecord, case_records
+from sync_agent.province.case_records import CaseRecords
 from sync_agent.province.cases import Case
 from sync_agent.province.complaints import ComplaintDesk
 from sync_agent.province.corrections import Misnamed, misnamed_corrections
@@ -31,6 +31,7 @@ from sync_agent.province.offer import offer_for, offered_bytes
 from sync_agent.province.publishing import (
     keep_time,
     publish_block,
+    publish_proved,
     publish_restored,
     publish_usage,
 )
@@ -64,6 +65,7 @@ class Province:
         self._intake = Intake(self._store, self._in_force.now, lambda: folder.key("log"))
         self.complaints = ComplaintDesk(self._store, self._in_force.now)
         self.macs = MacDesk(self._store, self._in_force.now, now)
+        self.records = CaseRecords(self._store, self._in_force.now)
         self._together = Together(
             self._take_group, most=GROUP_MAX, failures=(SyncError, LedgerError, CardCodecError)
         )
@@ -99,6 +101,8 @@ class Province:
         chains = {checked.chain for checked, outcome in both if isinstance(outcome, Taken)}
         if chains:
             publish_usage(self.folder, self._store, now=self._now(), only=sorted(chains))
+        if any(isinstance(outcome, IntakeRefusedError) for outcome in outcomes):
+            publish_proved(self.folder, self._store, self.in_force(), now=self._now())
         return outcomes
 
     def show_slip(self, text: str) -> tuple[Shown, Entry]:
@@ -108,7 +112,9 @@ class Province:
             IntakeRefusedError: it is no slip of a terminal on the roll.
             ProvinceError: the store failed.
         """
-        return self._intake.show_slip(text, at=self._now())
+        shown = self._intake.show_slip(text, at=self._now())
+        publish_proved(self.folder, self._store, self.in_force(), now=self._now())
+        return shown
 
     def tell_code(self, id: RedemptionId, code: str) -> Shown:
         """Hold the code of a head, as it was told, against the log.
@@ -119,6 +125,10 @@ class Province:
         """
         return self._intake.tell_code(id, code, at=self._now())
 
+    def withdraw_code(self, id: RedemptionId, code: str) -> bool:
+        """Take back a code that was misheard; False if nobody had told it."""
+        return self._intake.withdraw_code(id, code, at=self._now())
+
     def chain_cases(self) -> list[ChainCase]:
         """Terminals with two histories, and terminals that owe entries."""
         with self._store.reading() as db:
@@ -126,7 +136,8 @@ class Province:
 
     def publish(self) -> int:
         """Publish usage that waits since a crash; returns how many elements."""
-        return publish_usage(self.folder, self._store, now=self._now())
+        riding = publish_usage(self.folder, self._store, now=self._now())
+        return riding + publish_proved(self.folder, self._store, self.in_force(), now=self._now())
 
     def head(self, ordinal: int, epoch: int) -> HeadAnswer:
         """How far a terminal's chain is held."""
@@ -176,7 +187,7 @@ class Province:
     def misnamed_corrections(self) -> list[Misnamed]:
         """Corrections that name another household's redemption, and so take nothing back."""
         with self._store.reading() as db:
-            return misnamed_corrections(db)
+            return misnamed_corrections(db, self.in_force().rights.roll)
 
     def restored(self) -> int:
         """Put back from a copy: publish so that terminals follow again; the ledger's version."""
@@ -199,11 +210,6 @@ class Province:
         with self._store.reading() as db:
             return find_cases(db, installed, settlements(db, keys))
 
-    def case_records(self, cases: Sequence[Case]) -> list[list[CaseRecord]]:
-        """The records of each case, as evidence."""
-        with self._store.reading() as db:
-            return [case_records(db, case) for case in cases]
-
     def waiting(self, *, language: str) -> list[Waiting]:
         """Redemptions by chip that were cut off, and what is known of each."""
         return accounts.waiting(self._store, self.in_force(), language=language)
@@ -214,8 +220,7 @@ class Province:
         Raises:
             ProvinceError: the store failed, or no release was taken yet.
         """
-        installed = self.in_force()
-        keys = _log_keys(self.folder, installed)
+        keys = _log_keys(self.folder, installed := self.in_force())
         return settle(self._store, installed, self.folder.key("log"), keys, now=self._now())
 
     def seal_segment(self) -> Segment | None:
@@ -234,10 +239,6 @@ class Province:
         """Redemptions, the newest first."""
         words = language or self.folder.config.language
         return accounts.redemptions(self._store, self.in_force(), language=words, most=most)
-
-    def listed(self, ids: Sequence[RedemptionId], *, language: str) -> list[Listed]:
-        """These redemptions, in this order."""
-        return accounts.numbered(self._store, self.in_force(), ids, language=language)
 
     def received(self) -> int:
         """How many redemptions have arrived."""

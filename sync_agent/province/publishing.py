@@ -37,6 +37,8 @@ from ledger.rights_file import (
 from ledger.usage_file import newest_segment, usage_path, write_usage
 from sync_agent.errors import ProvinceError
 from sync_agent.province.folder import ProvinceFolder
+from sync_agent.province.installed import Installed
+from sync_agent.province.proved import Proved, mark_pieces, unpublished_pieces
 from sync_agent.province.store import (
     Store,
     Unpublished,
@@ -97,20 +99,57 @@ def publish_usage(
             waiting = [one for own in looked_at for one in unpublished(db, *own)]
         if not waiting:
             return 0
-        by_kecamatan: dict[str, list[Unpublished]] = defaultdict(list)
-        for one in waiting:
-            by_kecamatan[one.kecamatan].append(one)
-        repository, online = province.repository, tuf_signer(province.key("online"))
-        numbers = {}
-        for kecamatan, some in by_kecamatan.items():
-            signed = load_online(repository, kecamatan)
-            numbers[kecamatan] = add_segment(repository, signed, kecamatan, some)
-            repository.sign(signed, online_role(kecamatan), signers=[online], now=now)
-        repository.publish(online, now=now)
+        carried = _carry(province, waiting, now=now)
         with store.writing() as db:
-            for kecamatan, some in by_kecamatan.items():
-                mark_published(db, kecamatan, numbers[kecamatan], [one.id for one in some])
+            for kecamatan, (number, some) in carried.items():
+                mark_published(db, kecamatan, number, [one.id for one in some])
         return sum(one.element is not None for one in waiting)
+
+
+def publish_proved(
+    province: ProvinceFolder, store: Store, installed: Installed, *, now: int
+) -> int:
+    """Bring what evidence proves into the next segments; returns how many elements.
+
+    Raises:
+        ProvinceError: the store or the keys are not in order.
+        LedgerError: the repository cannot be read or written.
+    """
+    with publishing(province):
+        with store.reading() as db:
+            pieces = unpublished_pieces(db, installed.rights.roll)
+        if not pieces:
+            return 0
+        waiting = [_of_proof(one, installed) for _, own in pieces for one in own]
+        if waiting:
+            _carry(province, waiting, now=now)
+        with store.writing() as db:
+            mark_pieces(db, [piece for piece, _ in pieces])
+        return len(waiting)
+
+
+def _of_proof(one: Proved, installed: Installed) -> Unpublished:
+    id = one.entry.id
+    terminal = installed.listed(id.terminal, id.epoch)
+    (kecamatan,) = installed.kecamatan([one.content.household], terminal)
+    return Unpublished(id, kecamatan, one.entry.element())
+
+
+def _carry(
+    province: ProvinceFolder, waiting: Sequence[Unpublished], *, now: int
+) -> dict[str, tuple[int, list[Unpublished]]]:
+    """Sign and publish the next segment of each kecamatan; its number, and what it carries."""
+    by_kecamatan: dict[str, list[Unpublished]] = defaultdict(list)
+    for one in waiting:
+        by_kecamatan[one.kecamatan].append(one)
+    repository, online = province.repository, tuf_signer(province.key("online"))
+    carried = {}
+    for kecamatan, some in by_kecamatan.items():
+        signed = load_online(repository, kecamatan)
+        carried[kecamatan] = add_segment(repository, signed, kecamatan, some), some
+        repository.sign(signed, online_role(kecamatan), signers=[online], now=now)
+    repository.publish(online, now=now)
+    return carried
 
 
 def load_online(repository: Repository, kecamatan: str) -> Targets:

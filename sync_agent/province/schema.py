@@ -122,6 +122,13 @@ missing = Table(
     Column("batch", LargeBinary, nullable=False),  # the proof as it was received, or the slip
 )
 
+# Evidence whose elements a usage segment carries: the digest of a branch, or the leaf of a proof.
+evidence_published = Table(
+    "evidence_published",
+    metadata,
+    Column("name", LargeBinary(32), primary_key=True),
+)
+
 # Cards blocked by the province, each after the clearing of that number (0: none).
 blocked = Table(
     "blocked",
@@ -156,6 +163,15 @@ corrected = Table(
 # Codes of heads as somebody told them before the entry had arrived.
 told = Table(
     "told",
+    metadata,
+    *_chain(),
+    Column("code", String(9), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+# Codes that somebody had misheard.
+withdrawn = Table(
+    "withdrawn",
     metadata,
     *_chain(),
     Column("code", String(9), primary_key=True),

@@ -27,8 +27,8 @@ from sync_agent.province.schema import settlement
 
 SETTLEMENT_SIZE_MAX = 64 * 1024 * 1024
 """65,535 terminals of some 50 bytes, and a million records that did not count or are doubles."""
-_FORM_1 = b"\x70khb-settlement-1"
-"""The first item of one that an earlier version signed."""
+_OLDER = (b"\x70khb-settlement-1", b"\x70khb-settlement-2")
+"""The first item of those that earlier versions signed."""
 
 
 class OlderSettlementError(RecordError):
@@ -56,19 +56,36 @@ class Named(Record, frozen=True):
         return RedemptionId(self.terminal, self.epoch, self.seq)
 
 
+class Standing(Record, frozen=True):
+    """A record of a case: two under one number are told apart by their leaf hashes."""
+
+    terminal: U16
+    epoch: U8
+    seq: U32
+    leaf: Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
+
+    def name(self) -> tuple[RedemptionId, bytes]:
+        """The same as everywhere else."""
+        return RedemptionId(self.terminal, self.epoch, self.seq), self.leaf
+
+
 class StandingCase(Record, frozen=True):
     """A case as it stood: which records counted, which did not, each in order, and why."""
 
     household: HouseholdId
     member: U8
-    counted: tuple[Named, ...]
-    losers: tuple[Named, ...]
+    counted: tuple[Standing, ...]
+    losers: tuple[Standing, ...]
     why: Annotated[str, msgspec.Meta(max_length=20)]
 
     def __post_init__(self) -> None:
         """Refuse a reason that nobody knows, and a case about nothing."""
         if self.why not in set(Why) or not self.losers:
             raise ValueError("a case names its losers and a known reason")
+
+    def names(self) -> frozenset[tuple[RedemptionId, bytes]]:
+        """Every record of it."""
+        return frozenset(one.name() for one in (*self.counted, *self.losers))
 
 
 class Settlement(Record, frozen=True):
@@ -78,7 +95,7 @@ class Settlement(Record, frozen=True):
         out: records held that did not count: taken back, or by a chip not known to have committed.
     """
 
-    form: Literal["khb-settlement-2"]
+    form: Literal["khb-settlement-3"]
     programme: U8
     window: U8
     ended: Seconds
@@ -138,7 +155,7 @@ def settlements(db: Connection, keys: Iterable[PublicKey]) -> dict[tuple[int, in
 def standing_case(case: Case) -> StandingCase:
     """A case as a settlement keeps it."""
     counted, losers = (
-        tuple(Named(c.id.terminal, c.id.epoch, c.id.seq) for c in claims)
+        tuple(Standing(c.id.terminal, c.id.epoch, c.id.seq, c.leaf[:8]) for c in claims)
         for claims in (case.counted, case.losers)
     )
     right = case.right
@@ -165,7 +182,7 @@ def read(data: bytes, find: Callable[[bytes], PublicKey | None]) -> Settlement:
         payload, _ = open_sign1(data, find, size_max=SETTLEMENT_SIZE_MAX)
     except CardCodecError as error:
         raise RecordError(f"not a settlement of the province: {error.detail}") from error
-    if payload[1:].startswith(_FORM_1):
+    if payload[1:].startswith(_OLDER):
         raise OlderSettlementError("a settlement of an earlier version")
     return unpack(payload, Settlement, size_max=SETTLEMENT_SIZE_MAX)
 

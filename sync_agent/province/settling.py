@@ -63,7 +63,7 @@ def settle(
         for one in due:
             of = (one.programme, one.window)
             said = Settlement(
-                "khb-settlement-2", *of, one.ended, now, marks, out.get(of, ()), tuple(cases[of])
+                "khb-settlement-3", *of, one.ended, now, marks, out.get(of, ()), tuple(cases[of])
             )
             db.execute(
                 insert(settlement).values(

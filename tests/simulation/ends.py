@@ -10,7 +10,7 @@ from ledger.element import RedemptionId, Right
 from ledger.entry import CARD_LEAF, Entry, Pending, Redemption, Void
 from sync_agent.errors import ForkError, RefusedThereError, SyncError
 from sync_agent.province.cases import Case
-from tests.simulation import pendings, thief, verdicts
+from tests.simulation import branches, pendings, thief, verdicts
 from tests.simulation.machine import Machine
 from tests.simulation.road import ProcessRoad
 from tests.simulation.witness import Named, Witness, ordered
@@ -145,7 +145,7 @@ def nothing_lost(story: Story, held: dict[Named, Entry], evidence: dict[Named, E
 def views_equal(story: Story, held: dict[Named, Entry]) -> None:
     """Terminals that have met the province know what it knows, and so what all others know."""
     told: dict[Named, tuple[Right, int]] = {}
-    for (id, leaf), entry in held.items():
+    for (id, leaf), entry in (held | branches.redemptions(story, held)).items():
         element = entry.element()
         if element is not None:
             told[id, leaf[:8]] = element.right, element.quantity
@@ -180,9 +180,11 @@ def cases_right(
         if isinstance(entry.content, Void)
     }
     whole = [entry for entry in held.values() if isinstance(entry.content, Redemption)]
-    for entry in (*whole, *pendings.given(held)):
+    stands = [one for one in (*whole, *pendings.given(held)) if one.id not in voids]
+    proved = branches.given(story, held).values()
+    for entry in (*stands, *proved):
         element = entry.element()
-        if element is not None and entry.id not in voids:
+        if element is not None:
             by_right[element.right].append(entry)
     expected = {
         right: entries
@@ -196,12 +198,17 @@ def cases_right(
     witness.say("no false accusation", not false, f"{len(false)} cases of nothing: {false[:2]}")
     for right, case in found.items():
         order = ordered(expected[right], home_of(story, right), signed)
-        told = [claim.id for claim in (*case.counted, *case.losers)]
+        told = [(claim.id, claim.leaf) for claim in (*case.counted, *case.losers)]
         witness.say(
             "the winner follows from the records",
-            told == [entry.id for entry in order],
-            f"{right.text()}: {[id.number() for id in told]}",
+            told == [(entry.id, entry.leaf) for entry in order],
+            f"{right.text()}: {[id.number() for id, _ in told]}",
         )
+    of_branch = {(entry.id, entry.leaf) for entry in proved}
+    witness.found["double shown by a branch"] += sum(
+        any((claim.id, claim.leaf) in of_branch for claim in (*case.counted, *case.losers))
+        for case in found.values()
+    )
     witness.found["double, by what chips signed" if signed else "double"] += len(found)
 
 

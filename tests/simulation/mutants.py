@@ -27,7 +27,7 @@ from ledger.errors import JournalError
 from ledger.union import Known, Taken
 from ledger.usage_file import read_usage
 from sync_agent import agent
-from sync_agent.province import cases, intake, pendings, schema
+from sync_agent.province import cases, intake, judging, pendings, publishing, schema
 from sync_agent.province.writing import Rows
 from terminal import chip_settle, exposure, redeem, redeem_chip
 from tests.simulation.main import tell
@@ -359,6 +359,18 @@ def _like_a_first() -> Iterator[None]:
 @mutant("the issuer's verdicts decide nothing")
 def _unheard_issuer() -> Iterator[None]:
     with mock.patch.object(cases, "_signed", return_value=1):
+        yield
+
+
+@mutant("what a branch shows is nobody's double")
+def _unjudged() -> Iterator[None]:
+    with mock.patch.object(judging, "proved", return_value=[]):
+        yield
+
+
+@mutant("what a branch shows rides in no usage")
+def _unpublished() -> Iterator[None]:
+    with mock.patch.object(publishing, "unpublished_pieces", return_value=[]):
         yield
 
 

@@ -11,8 +11,7 @@ from ledger.head_code import head_code
 from ledger.journal import open_journal
 from ledger.receipt import write_receipt
 from sync_agent.cli import main
-from sync_agent.province import cli as province_cli
-from sync_agent.province import pages
+from sync_agent.province import pages, program
 from sync_agent.province.complaints import complaint_data
 from sync_agent.province.evidence import Shown
 from sync_agent.province.store import Store
@@ -207,7 +206,7 @@ def page(world: SyncWorld, language: Language = "id") -> str:
 def run(
     world: SyncWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    monkeypatch.setattr(province_cli, "SystemClock", lambda: world.clock)
+    monkeypatch.setattr(program, "SystemClock", lambda: world.clock)
     return Command(main, monkeypatch, capsys)
 
 

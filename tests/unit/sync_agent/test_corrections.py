@@ -14,6 +14,8 @@ from sync_agent.errors import ProvinceError
 from sync_agent.province.corrections import Misnamed
 from tests.commands import Command
 from tests.sync_world import SyncWorld, batch_of, install, sync, taken
+from tests.unit.sync_agent.test_evidence import begun_anew
+from tests.unit.sync_agent.test_proved import at_two, branch, doubles, forked, knows
 from tests.unit.sync_agent.test_settlement import FROZEN_AFTER_SECONDS, arrive, doubled, ended
 from tests.world import KEC_1, KEC_2
 
@@ -110,6 +112,47 @@ def test_redemption_that_its_terminal_voided_as_well_is_taken_back_once(world: S
     world.record(world.one, Void(1, "salah", "DUA"))
     world.province.take(batch_of(world.one), road="stick")
     assert (world.province.cases(), voided(world)) == ([], {"T001-0001"})
+
+
+def test_redemption_that_evidence_alone_shows_is_taken_back_too(world: SyncWorld) -> None:
+    family = world.homes_2[0]
+    forked(world, world.redemption(family))
+    at_two(world, family)
+    assert doubles(world) == [("T002-0001", ["T001-0001"])]
+    correct(world, AWAY, family)
+    assert doubles(world) == []
+    assert knows(world, world.two, family) == 1, "its own, and not what the branch gave"
+
+
+def test_branch_of_a_settled_case_stands_and_is_shown_as_corrected_late(world: SyncWorld) -> None:
+    family = world.homes_2[0]
+    forked(world, world.redemption(family))
+    at_two(world, family)
+    world.clock.wall = ended(world) + FROZEN_AFTER_SECONDS
+    world.province.settle()
+    correct(world, AWAY, family)
+    (case,) = world.province.cases()
+    (loser,) = case.losers
+    assert (case.winner, loser.id, loser.proved, loser.voided_late) == (
+        "T002-0001", AWAY, True, True
+    )  # fmt: skip
+
+
+def test_correction_of_one_of_two_families_under_a_number_leaves_the_other(
+    world: SyncWorld,
+) -> None:
+    """The log holds one, a branch the other: each is taken back by its own household's."""
+    mine, branch_gave = world.homes_2
+    world.take(world.one, mine)
+    world.province.take(batch_of(world.one), road="http")
+    begun_anew(world.one)
+    world.clock.pass_time(60)
+    branch(world, world.redemption(branch_gave))
+    at_two(world, branch_gave)
+    assert doubles(world) == [("T002-0001", ["T001-0001"])]
+    correct(world, AWAY, branch_gave)
+    assert (doubles(world), voided(world)) == ([], set())
+    assert world.province.misnamed_corrections() == []
 
 
 def test_same_release_again_takes_nothing_back_twice(world: SyncWorld) -> None:

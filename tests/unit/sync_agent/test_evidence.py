@@ -150,7 +150,7 @@ def test_code_of_what_never_arrived_names_who_owes_which_entries(world: SyncWorl
     days(world, world.one, "dua", "tiga")
     for _ in range(3):
         assert world.province.tell_code(*head_of(world.one)) is Shown.MISSING
-    assert world.province.chain_cases() == [ChainCase(ChainKind.MISSING, 1, 1, 2, 3, 1)]
+    assert world.province.chain_cases() == [ChainCase(ChainKind.MISSING, 1, 1, 2, 3, 1, told=1)]
     world.province.take(batch_of(world.one), road="stick")
     assert world.province.chain_cases() == []
 
@@ -162,7 +162,7 @@ def test_code_that_is_not_that_of_the_entry_accuses_nobody_of_a_fork(world: Sync
     assert world.province.tell_code(id, wrong) is Shown.MISSING
     world.province.take(batch_of(world.one), road="stick")
     assert world.province.tell_code(id, wrong) is Shown.CODE
-    assert world.province.chain_cases() == [ChainCase(ChainKind.CODE, 1, 1, 1, 1, 1)]
+    assert world.province.chain_cases() == [ChainCase(ChainKind.CODE, 1, 1, 1, 1, 1, told=1)]
     assert world.province.tell_code(id, code) is Shown.HELD
 
 
@@ -170,3 +170,30 @@ def test_code_of_a_terminal_nobody_enrolled_is_refused(world: SyncWorld) -> None
     with pytest.raises(IntakeRefusedError, match="not in the roll"):
         world.province.tell_code(RedemptionId(77, 1, 1), "0000-0000")
     assert world.province.chain_cases() == []
+
+
+def test_misheard_code_is_withdrawn_and_accuses_nobody(world: SyncWorld) -> None:
+    days(world, world.one, "satu")
+    world.province.take(batch_of(world.one), road="http")
+    misheard = RedemptionId(1, 1, 9999)
+    assert world.province.tell_code(misheard, "0000-0000") is Shown.MISSING
+    (case,) = world.province.chain_cases()
+    assert (case.last, case.pieces, case.told) == (9999, 1, 1)
+    assert not world.province.withdraw_code(misheard, "0000-0001")
+    assert len(world.province.chain_cases()) == 1
+    for _ in range(2):
+        assert world.province.withdraw_code(misheard, "0000-0000")
+        assert world.province.chain_cases() == []
+
+
+def test_withdrawn_code_takes_no_signed_proof_with_it(world: SyncWorld) -> None:
+    days(world, world.one, "satu")
+    world.take(world.one, world.homes_1[0])
+    id, code = head_of(world.one)
+    world.province.tell_code(id, code)
+    world.province.show_slip(slip(world.one))
+    (both,) = world.province.chain_cases()
+    assert (both.pieces, both.told) == (2, 1)
+    assert world.province.withdraw_code(id, code)
+    (signed,) = world.province.chain_cases()
+    assert (signed.pieces, signed.told) == (1, 0)

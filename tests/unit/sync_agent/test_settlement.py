@@ -24,6 +24,7 @@ from sync_agent.province.settlement import (
     Mark,
     Named,
     Settlement,
+    Standing,
     StandingCase,
     read,
     settlements,
@@ -290,9 +291,11 @@ def test_later_ledger_that_lowers_a_right_accuses_nobody_of_a_settled_window() -
 
 @given(damage=st.integers(0, 600), bit=st.integers(0, 7))
 def test_settlement_with_a_changed_bit_is_refused(damage: int, bit: int) -> None:
-    case = StandingCase(b"8 bytes.", 0, (Named(2, 1, 1),), (Named(1, 1, 1),), "home")
+    case = StandingCase(
+        b"8 bytes.", 0, (Standing(2, 1, 1, bytes(8)),), (Standing(1, 1, 1, bytes(8)),), "home"
+    )
     marks = (Mark(1, 1, 2, bytes(32)),)
-    said = Settlement("khb-settlement-2", 1, 1, 5, 9, marks, (Named(1, 1, 2),), (case,))
+    said = Settlement("khb-settlement-3", 1, 1, 5, 9, marks, (Named(1, 1, 2),), (case,))
     signed = bytearray(write(said, LOG))
     assert read(bytes(signed), lambda _kid: LOG.public) == said
     signed[damage % len(signed)] ^= 1 << bit

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from sync_agent.province.migrations.versions import v0005_complaints
+from sync_agent.province.migrations.versions import v0006_proved
 from sync_agent.province.migrations.versions.v0001_log import chain, guard
 
-revision = "0006"
-down_revision = v0005_complaints.revision
+revision = "0007"
+down_revision = v0006_proved.revision
 
 
 def upgrade() -> None:

@@ -46,6 +46,7 @@ class Report:
         code: of that entry, to compare over the telephone: ``7Q2M-0XKD``.
         ledger_version: version of the ledger that lies in the in-box.
         usage_new: usage elements in segments newly brought.
+        waits: why entries wait though the road is open: ``no_ledger``; None where none do.
     """
 
     uploaded: int
@@ -55,6 +56,7 @@ class Report:
     usage_new: int
     handed_over: str | None = None
     code: str | None = None
+    waits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class _Sent:
     accepted: int = 0
     head: str | None = None
     code: str | None = None
+    waits: str | None = None
 
 
 def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
@@ -102,13 +105,16 @@ def sync_once(folder: TerminalFolder, road: Road, *, now: int) -> Report:
             usage_new,
             sent.head,
             sent.code,
+            sent.waits,
         )
 
 
 def _send_waiting(folder: TerminalFolder, road: Road, *, now: int) -> _Sent:
     """Every entry the province does not hold yet."""
-    if not (folder.journal.exists() and road.takes_entries):
+    if not folder.journal.exists():
         return _Sent()
+    if not road.takes_entries:  # sealed bundles need the province's key, which a ledger names
+        return _Sent(waits="no_ledger")
     journal = open_journal(folder.journal, reading=True)
     known: HeadAnswer | None = None
     try:

@@ -99,4 +99,9 @@ def _say(report: Report, as_json: bool) -> None:
     )
     if report.code is not None:
         words += f"\ncode of {report.handed_over}: {report.code}"
+    if report.waits is not None:
+        words += (
+            "\nnothing was laid down: no ledger has come yet, and it names whom to seal entries to;"
+            " bring one, then sync again"
+        )
     typer.echo(json.dumps(asdict(report)) if as_json else words)

@@ -281,10 +281,13 @@ def publish_restored(province: ProvinceFolder, *, now: int) -> int:
         The ledger version published.
 
     Raises:
+        ProvinceError: no release was ever taken here.
         LedgerError: the repository cannot be read or written.
     """
     with publishing(province):
         repository, online = province.repository, tuf_signer(province.key("online"))
+        if not repository.versions("targets"):
+            raise ProvinceError("no release was ever taken here; nothing was put back")
         for role in [r for r in repository.roles() if r.startswith(online_role(""))]:
             signed = repository.load(role, Targets)
             repository.sign(signed, role, signers=[online], now=now, skipping=VERSIONS_SKIPPED)

@@ -151,6 +151,7 @@ def test_whole_road_by_commands(world: SyncWorld, config: Path, tmp_path: Path) 
             "accepted": 1,
             "acknowledgement": first,
             "ledger_version": 3,
+            "waits": None,
             "usage_new": 1,
             "handed_over": first,
             "code": sent["code"],

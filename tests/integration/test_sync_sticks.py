@@ -206,6 +206,7 @@ def test_bundle_sealed_to_another_province_is_refused_and_lies_on(
 def test_empty_stick_brings_nothing_and_harms_nothing(world: SyncWorld, stick: Path) -> None:
     report = sync(world.one, stick)
     assert (report.uploaded, report.ledger_version, report.usage_new) == (0, None, 0)
+    assert report.waits == "no_ledger"
 
 
 def test_hostile_stick_at_the_province_is_refused_file_by_file(

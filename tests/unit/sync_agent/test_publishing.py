@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from tuf.api.metadata import Targets, Timestamp
@@ -271,3 +272,12 @@ def test_time_is_signed_anew_when_an_offer_finds_it_old(world: SyncWorld) -> Non
     assert (fresh.version, signed_time(fresh)) == (first.version + 1, world.clock.wall)
     assert fresh.snapshot_meta.version == first.snapshot_meta.version
     install(world, world.one).close()
+
+
+def test_nothing_is_put_back_where_no_release_was_ever_taken(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path)
+    world.prepare_province()
+    with pytest.raises(ProvinceError, match="no release was ever taken here"):
+        world.province.restored()
+    assert not world.province_folder.repository.versions("timestamp")
+    world.province.close()

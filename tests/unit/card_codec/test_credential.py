@@ -61,6 +61,7 @@ def test_smallest_card_fits_a_small_code() -> None:
     assert len(card_text()) == 204
 
 
+@pytest.mark.slow
 def test_every_single_changed_character_is_refused() -> None:
     text = card_text(FULL)
     allowed = {Reason.MALFORMED, Reason.UNKNOWN_ISSUER, Reason.BAD_SIGNATURE}

@@ -170,6 +170,7 @@ def test_one_flipped_bit_anywhere_in_an_entry_is_found(journal: Journal, column:
     assert check(journal).ok
 
 
+@pytest.mark.slow
 def test_flipped_byte_of_the_file_is_found_or_changes_nothing_that_counts(
     journal: Journal,
 ) -> None:

@@ -186,7 +186,7 @@ def test_half_a_body_stores_nothing_and_serving_goes_on(client, served) -> None:
     assert client.get("/v1/head/1/1", headers=bearer(1)).json()["seq"] == 0
 
 
-DATA = ("received", "redemptions", "cases", "macs", "pending", "chains")
+DATA = ("received", "redemptions", "cases", "complaints", "macs", "pending", "chains")
 
 
 def test_desk_opens_only_with_the_key_of_this_start(client, served) -> None:

@@ -20,6 +20,7 @@ from ledger.restore import bring_back
 from sync_agent.errors import ProvinceError, StickError
 from sync_agent.province.sticks import once_with
 from sync_agent.stick import Stick
+from tests.simulation import branches
 from tests.simulation.chip_mishaps import (
     RETIRED,
     STOLEN,
@@ -235,7 +236,9 @@ def province_saved(story: Story) -> None:
 
 def province_restored(story: Story) -> None:
     """The province's server burns; the copy is put back."""
-    story.once_held |= story.witness.province_holds(story.town.province)
+    held = story.witness.province_holds(story.town.province)
+    story.once_held |= held
+    story.once_shown |= branches.redemptions(story, held)
     story.town.province.close()
     shutil.rmtree(story.town.province_folder.root)
     shutil.copytree(story.folder / "province-copy", story.town.province_folder.root)

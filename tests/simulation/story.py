@@ -107,6 +107,7 @@ class Story:
         self.with_persons = {id for id, member, _ in self.witness.quantities if member}
         self.issue = dict.fromkeys(self.households, 1)
         self.once_held: dict[Named, Entry] = {}
+        self.once_shown: dict[Named, Entry] = {}
         self.stick = folder / "stick"
         self.stick.mkdir()
         for terminal in begun.folders:

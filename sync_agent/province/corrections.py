@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
 
@@ -19,6 +19,9 @@ from ledger.roll import Roll
 from sync_agent.province.engine import add_once
 from sync_agent.province.proved import proved
 from sync_agent.province.schema import corrected, redemption, voided
+
+Chain: TypeAlias = tuple[int, int]
+Place: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,30 @@ def keep_corrections(db: Connection, corrections: Iterable[Correction], *, at: i
     take_back_corrected(db, {row[:2] for row in rows})
 
 
-def take_back_corrected(db: Connection, chains: Collection[tuple[int, int]]) -> None:
+def take_back_corrected(db: Connection, chains: Collection[Chain]) -> None:
     """Take back what the log holds of these (terminal, epoch) and a correction names."""
-    if not chains:
-        return
-    of_chains = tuple_(corrected.c.terminal, corrected.c.epoch).in_(sorted(chains))
     rows = db.execute(
         select(*_PLACE)
         .join(redemption, _same_place())
-        .where(of_chains, redemption.c.household == corrected.c.household)
+        .where(_of(chains), redemption.c.household == corrected.c.household)
     )
     add_once(db, voided, [tuple(row) for row in rows])
+
+
+def corrected_among(db: Connection, given: Collection[tuple[Place, bytes]]) -> set[Place]:
+    """Which of these redemptions, each with its household, were taken back before they came."""
+    if not given or not db.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM corrected)").scalar():
+        return set()  # as on nearly every day; every batch asks
+    chains = {(terminal, epoch) for (terminal, epoch, _), _ in given}
+    rows = db.execute(select(*_PLACE, corrected.c.household).where(_of(chains)))
+    named: set[tuple[Place, bytes]] = {
+        ((row.terminal, row.epoch, row.seq), bytes(row.household)) for row in rows
+    }
+    return {place for place, _ in named.intersection(given)}
+
+
+def _of(chains: Collection[Chain]) -> ColumnElement[bool]:
+    return tuple_(corrected.c.terminal, corrected.c.epoch).in_(sorted(chains))
 
 
 def corrected_names(db: Connection) -> frozenset[tuple[RedemptionId, bytes]]:

@@ -12,7 +12,7 @@ from ledger.entry import Complaint, Entry, Pending, Redemption, Void
 from ledger.roll import Terminal
 from sync_agent.province import schema
 from sync_agent.province.complaints import complaint_rows
-from sync_agent.province.corrections import take_back_corrected
+from sync_agent.province.corrections import Place, corrected_among
 from sync_agent.province.engine import add_once, append
 from sync_agent.province.installed import Installed
 from sync_agent.province.pendings import ChipRows
@@ -30,8 +30,8 @@ class Rows:
         self._redemptions: list[Row] = []
         self._complaints: list[Row] = []
         self._acknowledgements: list[Row] = []
-        self._voids: set[tuple[int, int, int]] = set()
-        self._chains: set[tuple[int, int]] = set()
+        self._voids: set[Place] = set()
+        self._given: list[tuple[Place, bytes]] = []
         self._chips = ChipRows(db)
 
     def add_entries(self, entries: Sequence[Entry], terminal: Terminal, *, at: int) -> None:
@@ -44,8 +44,7 @@ class Rows:
             _redemption(entry, content, kecamatan, at)
             for (entry, content), kecamatan in zip(given, places, strict=True)
         ]
-        if given:
-            self._chains.add((ordinal, epoch))
+        self._given += [((ordinal, epoch, e.body.seq), c.household) for e, c in given]
         filed = [(e, e.content) for e in entries if isinstance(e.content, Complaint)]
         self._complaints += complaint_rows(filed, self._installed, terminal)
         voids = (e.content.seq for e in entries if isinstance(e.content, Void))
@@ -67,12 +66,11 @@ class Rows:
         append(self._db, schema.complaint, self._complaints)
         append(self._db, schema.acknowledgement, self._acknowledgements)
         # One may be taken back more than once; it is remembered once.
-        add_once(self._db, schema.voided, sorted(self._voids))
-        take_back_corrected(self._db, self._chains)
+        voids = self._voids | corrected_among(self._db, self._given)
+        add_once(self._db, schema.voided, sorted(voids))
         self._chips.flush()
         self._entries, self._redemptions, self._acknowledgements = [], [], []
-        self._complaints = []
-        self._voids, self._chains = set(), set()
+        self._complaints, self._given, self._voids = [], [], set()
 
 
 def _redemption(entry: Entry, content: Redemption | Pending, kecamatan: str, at: int) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ledger.entry import Basis, Commit, Opened, Void
+from ledger.entry import Basis, Commit, Content, Opened, Void
 from ledger.folder import TerminalFolder
 from sync_agent.errors import IntakeRefusedError
 from sync_agent.province.evidence import Shown
@@ -17,7 +17,7 @@ from tests.unit.sync_agent.test_settlement import FROZEN_AFTER_SECONDS, ended
 ON_BOTH_STORES = True
 
 
-def forked(world: SyncWorld, *contents: object) -> list[str]:
+def forked(world: SyncWorld, *contents: Content) -> list[str]:
     """Terminal 1 has two histories: the province accepted one, and keeps this one as evidence."""
     days(world, world.one, "satu")
     world.province.take(batch_of(world.one), road="http")
@@ -25,8 +25,8 @@ def forked(world: SyncWorld, *contents: object) -> list[str]:
     return branch(world, *contents)
 
 
-def branch(world: SyncWorld, *contents: object) -> list[str]:
-    numbers = [world.record(world.one, content) for content in contents]  # type: ignore[arg-type]
+def branch(world: SyncWorld, *contents: Content) -> list[str]:
+    numbers = [world.record(world.one, content) for content in contents]
     with pytest.raises(IntakeRefusedError, match="another history"):
         world.province.take(batch_of(world.one), road="http")
     return numbers

@@ -13,9 +13,19 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, syn
 
 from tests.browser.screen import Screen
 from tests.browser.town import Opened
+from tests.chip_page import QUOTAS
+from tests.chip_town import Town, make_town
 from tests.served import serving
 
 SCREEN = ViewportSize(width=1366, height=768)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    """Families with chips, and what two officers may set aside for them."""
+    town = make_town(tmp_path, QUOTAS)
+    yield town
+    town.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """A complaint by keyboard alone: F3 asks, Enter files, F2 prints; a scan never files one."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -9,19 +8,11 @@ from playwright.sync_api import Browser, Page
 from ledger.entry import Complaint, Refusal
 from tests.browser.conftest import SCREEN, watched_page
 from tests.browser.test_chip import enter, wait
-from tests.chip_page import QUOTAS
-from tests.chip_town import Town, make_town
+from tests.chip_town import Town
 from tests.served import serving
 
 pytestmark = pytest.mark.browser
 SIZES = ((1366, 768), (390, 844))
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = make_town(tmp_path, QUOTAS)
-    yield town
-    town.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A dead chip is served, and a redemption by chip taken back, by keyboard alone."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,22 +10,15 @@ from terminal.web.chips import ChipDesk
 from tests.browser.conftest import SCREEN, watched_page
 from tests.browser.test_after import fill, open_after
 from tests.browser.test_chip import enter, wait
-from tests.chip_page import QUOTAS, READER
+from tests.chip_page import READER
 from tests.chip_reader import PlayedReaders
 from tests.chip_recovery import flush
-from tests.chip_town import Town, make_town
+from tests.chip_town import Town
 from tests.served import serving
 from virtual_card.desfire import DesfireCard
 
 pytestmark = pytest.mark.browser
 SIZES = ((1366, 768), (390, 844))
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = make_town(tmp_path, QUOTAS)
-    yield town
-    town.close()
 
 
 @pytest.fixture

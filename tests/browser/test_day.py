@@ -33,6 +33,7 @@ def page(browser: Browser, point: Point) -> Iterator[Page]:
     ):
         page.keyboard.press("F7")
         page.wait_for_selector("#clock")
+        page.wait_for_function("document.activeElement?.name === 'pin'")  # the hand is put there
         yield page
 
 
